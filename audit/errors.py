@@ -1,0 +1,62 @@
+"""Every error a person can meet, and the exit code that goes with it.
+
+AuditError            1  something went wrong that is nobody's input
+├── InputError        2  a file, a name or an option is wrong; holds one or more problems
+├── MissingExtra      2  an optional library is not installed; says how to install it
+└── IncompleteError   3  the run could not be finished; what was answered is kept
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, order=True)
+class Problem:
+    """One mistake in a file: where it stands, what was seen, what is allowed."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        return f"{place}: {self.message}"
+
+
+class AuditError(Exception):
+    """Base of every error this package raises on purpose."""
+
+    exit_code = 1
+
+
+class InputError(AuditError):
+    """Bad input: one sentence a problem, each with its place."""
+
+    exit_code = 2
+
+    def __init__(self, problems: str | Problem | Sequence[Problem]) -> None:
+        if isinstance(problems, str):
+            self.problems: tuple[Problem, ...] = ()
+            message = problems
+        else:
+            self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
+            message = "\n".join(str(problem) for problem in self.problems)
+        super().__init__(message)
+
+
+class MissingExtra(AuditError):
+    """An optional library is missing; the message is the install command."""
+
+    exit_code = 2
+
+    def __init__(self, extra: str, purpose: str) -> None:
+        super().__init__(f'{purpose} needs an extra: pip install "audit[{extra}]"')
+
+
+class IncompleteError(AuditError):
+    """The run stopped before its end; running the same command again goes on."""
+
+    exit_code = 3

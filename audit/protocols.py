@@ -1,0 +1,223 @@
+"""The contracts that plug-ins meet: a capability is a protocol, asked for with `isinstance`.
+
+Back ends: `Backend` and what it can do (`Classifies`, `Chooses`, `Generates`, `Masks`, `Replays`, `HoldsRecords`).
+Metrics: `Metric` (answer → number), `PairMetric` (two answers → number), `Summary` (two group means → number).
+Explanations: `Attributor`. Report and exports: `Section`, `Exporter`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from audit.records import Answer, Card, ModelIdentity, Prompt, Question, QuestionKind, Recorded, Run
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+# ---------------------------------------------------------------- back ends
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """What answers. Opening one reads configuration and digests only; weights load at the first question."""
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """Which model this is; known before the first question."""
+        ...
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether a repeated question gives the same scores (log-probabilities do, sampled texts do not)."""
+        ...
+
+
+@runtime_checkable
+class Classifies(Protocol):
+    """Text → log-probability of each label."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The label names in the model's order."""
+        ...
+
+    def classify(self, prompts: Sequence[Prompt]) -> list[Answer]:
+        """One answer a prompt, in order; `scores` maps every label to its log-probability (fp32)."""
+        ...
+
+
+@runtime_checkable
+class Chooses(Protocol):
+    """Prompt + options → log-probability of each option as the continuation."""
+
+    def choose(self, prompts: Sequence[Prompt], options: Sequence[str]) -> list[Answer]:
+        """One answer a prompt, in order; `scores` maps every option to the sum of its token log-probabilities."""
+        ...
+
+
+@runtime_checkable
+class Generates(Protocol):
+    """Prompt → text."""
+
+    def generate(self, prompts: Sequence[Prompt], *, repeat: int, question: Question) -> list[Answer]:
+        """One text a prompt; draw number `repeat` is seeded from prompt id and number."""
+        ...
+
+
+@runtime_checkable
+class Masks(Protocol):
+    """Has a word that means "nothing here" (removal game)."""
+
+    @property
+    def mask_text(self) -> str:
+        """The mask token as text."""
+        ...
+
+
+@runtime_checkable
+class Replays(Protocol):
+    """Answers that were recorded for our own prompt ids."""
+
+    def replay(self, prompt_ids: Sequence[str], *, repeat: int) -> list[Answer]:
+        """One answer an id, in order; an error where nothing was recorded."""
+        ...
+
+
+@runtime_checkable
+class HoldsRecords(Protocol):
+    """Answers with prompts of their own, read through a suite's `recorded:` block."""
+
+    def records(self, layout: object) -> Recorded:
+        """The rows that `layout` (a suite's `RecordedLayout`) selects; what it leaves out is counted."""
+        ...
+
+
+# ------------------------------------------------------------------ metrics
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answers:
+    """Answers in columns, one row an answer (for rankings: one row an answer and candidate).
+
+    log_probs has shape (rows, len(labels)) and NaN where an answer has no scores.
+    """
+
+    prompt_ids: Sequence[str]
+    items: Sequence[str]
+    texts: Sequence[str]
+    errors: Sequence[str]
+    labels: tuple[str, ...]
+    log_probs: NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Values:
+    """Numbers with reasons: values has shape (rows,), NaN exactly where the reason is not empty."""
+
+    values: NDArray[np.float64]
+    reasons: Sequence[str]
+
+
+@runtime_checkable
+class Metric(Protocol):
+    """Answer → number."""
+
+    @property
+    def card(self) -> Card:
+        """Definition, range, source."""
+        ...
+
+    @property
+    def kinds(self) -> frozenset[QuestionKind]:
+        """Questions it can be computed for; for others it is `not_measured`."""
+        ...
+
+    def score(self, answers: Answers, question: Question) -> Values:
+        """One value an answer."""
+        ...
+
+
+@runtime_checkable
+class PairMetric(Protocol):
+    """Two answers → an unsigned number, averaged over all combinations of repeats."""
+
+    @property
+    def card(self) -> Card:
+        """Definition, range, source."""
+        ...
+
+    @property
+    def of(self) -> str:
+        """The metric whose values it compares."""
+        ...
+
+    def between(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+        """`a`, `b` of shape (pairs, repeats) → (pairs,); NaN where either side has no value."""
+        ...
+
+
+@runtime_checkable
+class Summary(Protocol):
+    """Two group means → one number on its natural scale; its interval is a jackknife over clusters."""
+
+    @property
+    def card(self) -> Card:
+        """Definition, range, source."""
+        ...
+
+    @property
+    def of(self) -> str:
+        """The metric whose group means it compares."""
+        ...
+
+    def between(self, mean_a: NDArray[np.float64], mean_b: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Vectorised over leave-one-out replicates; NaN where undefined (a zero rate)."""
+        ...
+
+
+# ------------------------------------------------------------- explanations
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Credits:
+    """Credit of each player of a coalition game, shape (players,), with the error of each (0 = exact)."""
+
+    values: NDArray[np.float64]
+    errors: NDArray[np.float64]
+    base_value: float
+    total: float
+
+
+@runtime_checkable
+class Attributor(Protocol):
+    """Coalition game → credits. Run once with a recording `value` to plan, once more with the answers."""
+
+    def attribute(
+        self, players: int, value: Callable[[NDArray[np.bool_]], NDArray[np.float64]], *, seed: int
+    ) -> Credits:
+        """`value` maps masks of shape (rows, players) to scores (rows,). Same seed, same masks."""
+        ...
+
+
+# --------------------------------------------------------- report and exports
+
+
+class Section(Protocol):
+    """One part of the report: a run → what its template `templates/sections/<name>.html.j2` needs."""
+
+    def __call__(self, run: Run) -> Mapping[str, object]:
+        """Context of the template; an empty mapping leaves the section out."""
+        ...
+
+
+class Exporter(Protocol):
+    """A run → files in a machine format."""
+
+    def __call__(self, run: Run, folder: Path) -> list[Path]:
+        """The files written."""
+        ...

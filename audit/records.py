@@ -1,0 +1,410 @@
+"""Every noun of an audit, on one page: read this first.
+
+Single things are frozen dataclasses. Many things of one kind are a pandas DataFrame whose columns are
+named and explained here (`PROMPTS`, `PAIRS`, `RESPONSES`, `SCORES`, `DELTAS`, `EFFECTS`, `GROUPS`,
+`ATTRIBUTIONS`). Ids are hashes of content, so the same suite gives the same ids on every machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Role = Literal["text", "system", "user", "assistant"]
+QuestionKind = Literal["classify", "choose", "rate", "generate"]
+Design = Literal["paired", "groups", "ranking"]
+Generalise = Literal["templates", "items"]
+Arm = Literal["swap", "again", "name", "edit", "paraphrase", "explain"]
+Scale = Literal["difference", "log_ratio"]
+Verdict = Literal["beyond", "within", "undecided", "not_measured"]
+Game = Literal["swap", "removal", "gap"]
+Progress = Callable[[str, int, int], None]
+"""Called with (what is being done, how many are done, how many there are)."""
+
+VERDICTS: tuple[Verdict, ...] = ("beyond", "within", "undecided", "not_measured")
+CONTROL_ARMS: tuple[Arm, ...] = ("again", "name", "edit", "paraphrase")
+ALL = "*"
+"""Stratum: all strata together. `group_a`: the mean of the other groups."""
+
+
+def content_id(*parts: object) -> str:
+    """Sixteen hexadecimal digits that depend on nothing but the content of `parts` (JSON values)."""
+    text = json.dumps(parts, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """One turn of a prompt. The role `text` is a bare text that is no conversation."""
+
+    role: Role
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Span:
+    """The characters [start, end) of message `part` that a slot was filled with."""
+
+    part: int
+    start: int
+    end: int
+    slot: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prompt:
+    """What a model is asked: its messages, and where the slots lie in them."""
+
+    messages: tuple[Message, ...]
+    spans: tuple[Span, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """Content id of the messages alone: two prompts that read the same are the same."""
+        return content_id("prompt", [[message.role, message.text] for message in self.messages])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Question:
+    """What is wanted of the answer, after the suite's question was matched with what the model can do.
+
+    classify: the label `favourable` among the model's labels. choose: one of `options`.
+    rate: a number from `low` to `high`. generate: free text of at most `max_tokens` tokens.
+    `ask` (already appended to the prompts) is kept for the report.
+    """
+
+    kind: QuestionKind
+    ask: str = ""
+    options: tuple[str, ...] = ()
+    favourable: str = ""
+    low: float = 0.0
+    high: float = 0.0
+    max_tokens: int = 64
+
+    @property
+    def id(self) -> str:
+        """Content id: answers to another question are never reused."""
+        return content_id("question", self.kind, list(self.options), self.low, self.high, self.max_tokens)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What a back end gives back for one prompt: a text, log-probabilities by label or option, or an error."""
+
+    text: str | None = None
+    scores: Mapping[str, float] | None = None
+    error: str | None = None
+    answered_at: str | None = None
+    """ISO 8601 in UTC where the answer carries its own time (recorded answers); else the collector's clock."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelIdentity:
+    """Which model answered. `digests` (file → sha256) is empty where there are no weights to hash."""
+
+    kind: str
+    name: str
+    revision: str = ""
+    digests: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, object] = field(default_factory=dict)
+    """Everything that may change an answer: dtype, device, threads, label names, system prompt …"""
+
+    @property
+    def id(self) -> str:
+        """Key of the answer cache: weights and settings where there are weights, else kind and name too."""
+        place = ["", "", ""] if self.digests else [self.kind, self.name, self.revision]
+        return content_id("model", *place, dict(self.digests), dict(self.settings))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exclusion:
+    """Something that was planned or found but is not counted, and why."""
+
+    what: str
+    reason: str
+    count: int = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limit:
+    """The margin around "no difference" that was fixed before the first question, on the effect's scale."""
+
+    low: float
+    high: float
+    scale: Scale
+    origin: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Card:
+    """What a metric is, for docs and report alike."""
+
+    name: str
+    title: str
+    definition: str
+    formula: str
+    range: str
+    no_difference: float
+    higher_is: Literal["favourable", "unfavourable", "neither"]
+    source: str
+    critique: str
+    unit: Literal["rate", "log_odds", "points", "words", "share", "credit"] = "rate"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """One decision effect with its verdict; every number of it stands in the effects table under `effect_id`."""
+
+    id: str
+    effect_id: str
+    metric: str
+    axis: str
+    stratum: str
+    group_a: str
+    group_b: str
+    verdict: Verdict
+    reason: str
+    distinguishable: bool
+    """Whether the simultaneous interval excludes zero."""
+    example_pair: str = ""
+    """The pair with the largest delta in the direction of the estimate (for the report), if any."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Column:
+    """One column of a table: its name, pandas dtype, and meaning."""
+
+    name: str
+    dtype: Literal["str", "float64", "int64", "bool"]
+    meaning: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Table:
+    """The columns of a DataFrame that stages hand to each other and runs store."""
+
+    name: str
+    columns: tuple[Column, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """Column names in order."""
+        return [column.name for column in self.columns]
+
+    def frame(self, rows: Iterable[Mapping[str, object]] | pd.DataFrame = ()) -> pd.DataFrame:
+        """`rows` as a DataFrame with exactly these columns and dtypes; KeyError where one is missing."""
+        import pandas as pd
+
+        source = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows))
+        if source.empty and not len(source.columns):
+            source = pd.DataFrame({name: [] for name in self.names})
+        typed = {column.name: source[column.name].astype(column.dtype) for column in self.columns}
+        return pd.DataFrame(typed).reset_index(drop=True)
+
+
+def _table(name: str, /, **columns: tuple[str, str]) -> Table:
+    parts = (Column(name=key, dtype=dtype, meaning=text) for key, (dtype, text) in columns.items())  # type: ignore[arg-type]
+    return Table(name=name, columns=tuple(parts))
+
+
+PROMPTS = _table(
+    "prompts",
+    prompt_id=("str", "content id of the messages; the same text in two roles has two rows with one id"),
+    item=("str", "candidate within one ranking answer; empty elsewhere"),
+    axis=("str", "axis or intersection (`gender*ethnicity`) under test"),
+    arm=("str", "swap, or the control arm: again, name, edit, paraphrase"),
+    template=("str", "template id, or the recorded item"),
+    cluster=("str", "near-copies of one wording share a cluster: the unit of evidence"),
+    name=("str", "aligned person (name draw) within the axis; the same value in every group of a cell"),
+    group=("str", "group of the axis; `women*Asian` for an intersection"),
+    stratum=("str", "stratum value such as the occupation; empty if the suite has none"),
+    position=("int64", "place in the prompt, from 1, of a ranking candidate; 0 elsewhere"),
+    base_id=("str", "control arms: prompt id of the swap-arm prompt it is paired with; empty for swap"),
+    repeats=("int64", "how many answers are wanted; the again arm uses repeats n … 2n-1 of its base"),
+    messages=("str", "JSON list of [role, text]"),
+    spans=("str", "JSON list of [part, start, end, slot]"),
+)
+PAIRS = _table(
+    "pairs",
+    pair_id=("str", "content id of (axis, arm, a, b)"),
+    axis=("str", "axis or intersection"),
+    arm=("str", "swap or control arm"),
+    template=("str", "template id"),
+    cluster=("str", "template cluster"),
+    name=("str", "aligned person"),
+    stratum=("str", "stratum value"),
+    group_a=("str", "group of a; alphabetically before group_b; equal to it for controls"),
+    group_b=("str", "group of b"),
+    a=("str", "prompt id; repeats 0 … n-1"),
+    b=("str", "prompt id; repeats 0 … n-1 (again arm: n … 2n-1 of the same prompt)"),
+)
+RESPONSES = _table(
+    "responses",
+    prompt_id=("str", "which prompt"),
+    repeat=("int64", "which draw, from 0"),
+    text=("str", "the answer's words; empty for scores"),
+    scores=("str", "JSON object label or option → log-probability; empty for texts"),
+    error=("str", "why there is no answer; empty if there is one"),
+    answered_at=("str", "ISO 8601, UTC"),
+)
+SCORES = _table(
+    "scores",
+    prompt_id=("str", "which prompt"),
+    item=("str", "ranking candidate; empty elsewhere"),
+    arm=("str", "`again` for the second set of repeats; `swap` for every other answer"),
+    metric=("str", "metric name"),
+    value=("float64", "mean over repeats; NaN where `reason` says why"),
+    reason=("str", "refused, unparsed, failed, tie, not_supported …; empty where there is a value"),
+)
+DELTAS = _table(
+    "deltas",
+    pair_id=("str", "which pair"),
+    metric=("str", "metric name"),
+    axis=("str", "axis"),
+    arm=("str", "arm"),
+    template=("str", "template id"),
+    cluster=("str", "template cluster"),
+    name=("str", "aligned person"),
+    stratum=("str", "stratum"),
+    group_a=("str", "group of a"),
+    group_b=("str", "group of b"),
+    value_a=("float64", "score of a"),
+    value_b=("float64", "score of b"),
+    delta=("float64", "value_b - value_a (PairMetric: its unsigned value); NaN where `reason` says why"),
+    reason=("str", "why there is no delta"),
+)
+EFFECTS = _table(
+    "effects",
+    effect_id=("str", "content id of (suite, metric, axis, stratum, group_a, group_b)"),
+    metric=("str", "metric name"),
+    axis=("str", "axis"),
+    stratum=("str", "stratum or `*`"),
+    design=("str", "paired, groups, ranking"),
+    group_a=("str", "group, or `*`: the mean of the other groups"),
+    group_b=("str", "group"),
+    decision=("bool", "marked for decision in the suite; everything else is exploration"),
+    template_count=("int64", "distinct templates with a value"),
+    name_count=("int64", "distinct aligned persons with a value"),
+    cluster_count=("int64", "clusters the interval rests on"),
+    pair_count=("int64", "pairs (answers for rankings) with a value"),
+    failed_count=("int64", "pairs without a value"),
+    estimate=("float64", "effect, b against a, on `scale`"),
+    scale=("str", "difference or log_ratio"),
+    se=("float64", "cluster-robust standard error"),
+    df=("float64", "degrees of freedom of the t interval"),
+    low=("float64", "interval, lower end"),
+    high=("float64", "interval, upper end"),
+    level=("float64", "level of that interval: 1 - alpha/m for decisions"),
+    p_value=("float64", "two-sided, null of no difference"),
+    p_adjusted=("float64", "Bonferroni over decisions; Benjamini-Hochberg over the rest"),
+    standardised=("float64", "estimate / SD of the pair deltas; NaN where undefined"),
+    limit_low=("float64", "limit on the same scale; NaN without one"),
+    limit_high=("float64", "limit on the same scale; NaN without one"),
+    limit_origin=("str", "where the limit comes from"),
+    control_arm=("str", "deciding control arm"),
+    control_low=("float64", "noise band of the same statistic over control pairs"),
+    control_high=("float64", "noise band, upper end"),
+    detectable_zero=("float64", "(t_alpha + t_0.8) * se: told from zero with 80 % power"),
+    detectable_beyond=("float64", "limit + that: called beyond with 80 % power"),
+    mean_a=("float64", "mean score of a"),
+    mean_b=("float64", "mean score of b"),
+    lower_share=(
+        "float64",
+        "share of pairs where b scored lower (by more than the limit, for scores that are not decisions)",
+    ),
+    higher_share=("float64", "share of pairs where b scored higher, likewise"),
+    verdict=("str", "beyond, within, undecided, not_measured; empty for exploration"),
+    reason=("str", "why, in words"),
+)
+GROUPS = _table(
+    "groups",
+    metric=("str", "metric name"),
+    axis=("str", "axis"),
+    stratum=("str", "stratum or `*`"),
+    group=("str", "group; `position 1` … in rows of the axis `position`"),
+    n=("int64", "answers with a value"),
+    failed=("int64", "answers without a value"),
+    value=("float64", "mean score"),
+    low=("float64", "interval of the mean, lower end, level 1 - alpha"),
+    high=("float64", "interval of the mean, upper end"),
+    impact_ratio=(
+        "float64",
+        "value / highest group's value; NaN for scores that are not rates and for small groups",
+    ),
+    impact_ratio_low=("float64", "comparison with the best, lower end"),
+    impact_ratio_high=("float64", "comparison with the best, upper end"),
+    expected_lowest_ratio=("float64", "median of the lowest ratio if all groups had one rate"),
+    note=("str", "for example: under 2 % of the sample, no ratio"),
+)
+ATTRIBUTIONS = _table(
+    "attributions",
+    attribution_id=("str", "content id of (pair_id, side, game, method)"),
+    pair_id=("str", "pair that is explained"),
+    side=("str", "a, b, or pair (swap and gap games)"),
+    prompt_id=("str", "prompt of that side (b for pair)"),
+    game=("str", "swap, removal, gap"),
+    method=("str", "shap or lime"),
+    sample=("str", "largest or random"),
+    metric=("str", "score that is explained"),
+    player=("int64", "number of the player"),
+    slot=("str", "slot name of the player, `group` for the group's merged span, empty for words"),
+    text_a=("str", "the player's text in a"),
+    text_b=("str", "the player's text in b"),
+    spans=("str", "JSON list of [part, start, end] in the prompt of `side`"),
+    value=("float64", "credit, in units of the metric; pair rows: b - a"),
+    error=("float64", "standard error or bound; 0 where exact"),
+    base_value=("float64", "score with every player off"),
+    total=("float64", "score with every player on minus base_value"),
+    operator=("str", "what an absent player was replaced with: counterpart, mask, deletion"),
+    rows=("int64", "distinct prompts the game needed"),
+    reliable=("bool", "whether every bar for this explanation was met"),
+    reason=("str", "which bar was missed"),
+)
+TABLES: tuple[Table, ...] = (PROMPTS, PAIRS, RESPONSES, SCORES, DELTAS, EFFECTS, GROUPS, ATTRIBUTIONS)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Expansion:
+    """What a suite asks: prompts in all their roles, the pairs among them, and what was left out."""
+
+    prompts: pd.DataFrame
+    pairs: pd.DataFrame
+    excluded: tuple[Exclusion, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recorded:
+    """Answers that exist, read by a suite's `recorded:` block: the prompts they answer and the answers."""
+
+    prompts: pd.DataFrame
+    responses: pd.DataFrame
+    excluded: tuple[Exclusion, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """A finished run as it lies on disk: what reports, exports and comparisons read."""
+
+    folder: str
+    plan: Mapping[str, object]
+    manifest: Mapping[str, object]
+    suite: Mapping[str, object]
+    policy: Mapping[str, object]
+    axes: Mapping[str, Mapping[str, object]]
+    prompts: pd.DataFrame
+    pairs: pd.DataFrame
+    responses: pd.DataFrame
+    scores: pd.DataFrame
+    deltas: pd.DataFrame
+    effects: pd.DataFrame
+    groups: pd.DataFrame
+    attributions: pd.DataFrame
+    findings: tuple[Finding, ...]
+    excluded: tuple[Exclusion, ...]

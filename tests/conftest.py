@@ -1,0 +1,25 @@
+"""What every test may ask for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes the answer cache of the person who runs it."""
+    monkeypatch.setenv("AUDIT_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Benchmark files and recorded answers; they are not part of the project (licences), so tests skip without them."""
+    folder = Path(os.environ.get("AUDIT_TEST_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip("benchmark and recorded data are not beside the checkout (set AUDIT_TEST_DATA)")
+    return folder
