@@ -1,0 +1,270 @@
+"""What a suite could do better: the warnings of `audit check`, and which templates are near-copies of each other."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations, product
+
+from audit.axis import NAME_SLOTS, Axis
+from audit.policy import Policy
+from audit.slots import slots_of, wording
+from audit.suite import DecisionEntry, Suite, Template
+
+SHARED = 0.8
+Token = tuple[str, int]
+"""A word and the number of its occurrence, so that a set of tokens keeps repeated words apart."""
+DECISION_TEMPLATES = 40
+DECISION_NAMES = 12
+DECISION_EFFECTS = 12
+
+
+def lint(suite: Suite, axes: Mapping[str, Axis], policy: Policy) -> list[str]:
+    """Warnings, one sentence each; none where nothing was found."""
+    warnings = [*_decision(suite, axes, policy)]
+    if suite.recorded is None:
+        warnings += [
+            *_copies(suite),
+            *_unusable(suite, axes),
+            *_unused(suite),
+            *_paraphrases(suite, axes),
+            *_leaks(suite, axes),
+            *_names(suite, axes),
+            *_languages(suite, axes),
+        ]
+    return warnings
+
+
+def _decision(suite: Suite, axes: Mapping[str, Axis], policy: Policy) -> Iterator[str]:
+    """Whether the effects marked for decision can get a verdict."""
+    if not suite.decision:
+        return
+    for metric in dict.fromkeys(entry.metric for entry in suite.decision):
+        if metric not in policy.limits:
+            known = ", ".join(policy.limits)
+            yield f"policy '{policy.id}' has no limit for '{metric}', so it gets no verdict (limits: {known})"
+    effects = sum(_effect_count(entry, suite, axes) for entry in suite.decision)
+    if effects > DECISION_EFFECTS:
+        yield f"{effects} effects are marked for decision; with more than {DECISION_EFFECTS} each interval becomes wide"
+    if suite.recorded is not None:
+        return
+    found = len(set(_clusters(suite).values()))
+    if found < DECISION_TEMPLATES:
+        yield f"{found} different wordings; a suite marked for decision has at least {DECISION_TEMPLATES}"
+    names = suite.sampling.names_per_group
+    if names < DECISION_NAMES:
+        yield f"{names} names a group; a suite marked for decision has at least {DECISION_NAMES}"
+    yield from _reach(suite, policy, found=found, effects=effects)
+
+
+def _reach(suite: Suite, policy: Policy, *, found: int, effects: int) -> Iterator[str]:
+    """Verdicts that so few wordings cannot give, even if no answer ever varies."""
+    if found < policy.min_clusters:
+        yield f"{found} different wordings give no verdict; the policy wants at least {policy.min_clusters}"
+        return
+    tail = math.log(policy.alpha / effects / 2)
+    for metric in dict.fromkeys(entry.metric for entry in suite.decision):
+        limit = policy.limit(metric)
+        if limit is None or not policy.is_rate(metric):
+            continue
+        margin = min(abs(limit.low), limit.high)
+        needed = math.ceil(tail / math.log1p(-margin)) if 0 < margin < 1 else 0
+        if found < needed:
+            yield (
+                f"even identical answers could not be called within the limit of '{metric}' (±{margin:g}) with {found} "
+                f"different wordings and {effects} decision effects; that takes {needed} wordings, or fewer effects"
+            )
+
+
+def _effect_count(entry: DecisionEntry, suite: Suite, axes: Mapping[str, Axis]) -> int:
+    groups = _group_count(entry.axis, suite, axes)
+    strata = 1
+    if entry.strata and suite.stratum is not None:
+        strata = len(suite.fillers[suite.stratum].values)
+    return strata * (groups if entry.contrasts == "others" else groups * (groups - 1) // 2)
+
+
+def _group_count(tested: str, suite: Suite, axes: Mapping[str, Axis]) -> int:
+    """Groups of an axis; combinations of an intersection that have names."""
+    members = tested.split("*")
+    if len(members) == 1:
+        return len(axes[tested].groups)
+    count = 0
+    for groups in product(*(axes[member].groups for member in members)):
+        parts = dict(zip(members, groups, strict=True))
+        gender = parts.get(suite.persons)
+        named = [axes[m] for m in members if m != suite.persons and axes[m].cue == "names"]
+        count += gender is None or all(axis.first_names(parts[axis.id], gender) for axis in named)
+    return count
+
+
+def _clusters(suite: Suite) -> dict[str, str]:
+    return clusters(
+        {template.id: " ".join(text for _, text in template.turns) for template in suite.templates}
+    )
+
+
+def _copies(suite: Suite) -> Iterator[str]:
+    """Templates that count as one."""
+    families: dict[str, list[str]] = {}
+    for template, cluster in _clusters(suite).items():
+        families.setdefault(cluster, []).append(template)
+    for members in families.values():
+        if len(members) > 1:
+            listed = f"{', '.join(members[:-1])} and {members[-1]}"
+            yield f"templates {listed} share over 80 % of their wording and count as one"
+
+
+def _unusable(suite: Suite, axes: Mapping[str, Axis]) -> Iterator[str]:
+    """Templates that belong to no axis, and axes that no template belongs to."""
+    if suite.design == "groups":
+        return
+    tested = (*suite.axes, *suite.intersections)
+    belongs = {axis: [t.id for t in suite.templates if _belongs(t, axis, suite, axes)] for axis in tested}
+    used = {template for templates in belongs.values() for template in templates}
+    for template in suite.templates:
+        if template.id not in used:
+            yield f"template {template.id} belongs to no axis: it uses no slot that one sets, or one that stays empty"
+    for axis, templates in belongs.items():
+        if not templates:
+            yield f"no template belongs to '{axis}': none uses a slot that it sets and can be filled"
+
+
+def _belongs(template: Template, tested: str, suite: Suite, axes: Mapping[str, Axis]) -> bool:
+    """Whether a template uses a slot that the axis sets, and all its slots can be filled."""
+    members = tested.split("*")
+    sets = frozenset[str]().union(*(axes[member].slots() for member in members))
+    filled = sets | axes[suite.persons].slots() | set(NAME_SLOTS)
+    filled |= {slot for name in suite.fillers for slot in (name, f"a_{name}")}
+    return bool(template.slots() & sets) and {*template.slots(), *slots_of(suite.question.ask)} <= filled
+
+
+def _unused(suite: Suite) -> Iterator[str]:
+    """Fillers that no template uses, and restrictions of fillers that their template does not use."""
+    asked = set(slots_of(suite.question.ask))
+    by_template = {template.id: template.slots() | asked for template in suite.templates}
+    for name in suite.fillers:
+        if not any({name, f"a_{name}"} & slots for slots in by_template.values()):
+            yield f"no template uses the filler '{name}'"
+    for template in suite.templates:
+        for name in template.fillers:
+            if not {name, f"a_{name}"} & by_template[template.id]:
+                yield f"template {template.id} restricts the filler '{name}', which it does not use"
+
+
+def _paraphrases(suite: Suite, axes: Mapping[str, Axis]) -> Iterator[str]:
+    """Paraphrases that could not mean the same, and a control arm without any."""
+    if "paraphrase" in suite.controls.arms and not any(template.paraphrases for template in suite.templates):
+        yield "the control arm 'paraphrase' is empty: no template has paraphrases"
+    grammar = {form for group in axes[suite.persons].groups.values() for form in group.forms}
+    for template in suite.templates:
+        wanted = set(slots_of(template.turns[-1][1]))
+        for number, text in enumerate(template.paraphrases, start=1):
+            other = wanted ^ set(slots_of(text))
+            extra = sorted(f"${slot}" for slot in other if slot not in grammar)
+            if extra:
+                yield f"paraphrase {number} of template {template.id} does not use the same slots: {', '.join(extra)}"
+
+
+def _leaks(suite: Suite, axes: Mapping[str, Axis]) -> Iterator[str]:
+    """Words of one group that a template writes out for all groups."""
+    patterns = {axis.id: _group_words(axis) for axis in axes.values()}
+    for template in suite.templates:
+        texts = [*(text for _, text in template.turns), *template.paraphrases]
+        literal = " \n ".join(wording(text) for text in texts)
+        for axis, words in patterns.items():
+            for word, group in words.items():
+                if _stands_in(word, literal):
+                    yield f"template {template.id} writes '{word}', a word of the group '{group}' ({axis}); use a slot"
+
+
+def _group_words(axis: Axis) -> dict[str, str]:
+    """Word → the only group of the axis that uses it; words that are their own key are no sign of a group."""
+    users: dict[str, set[str]] = {}
+    for name, group in axis.groups.items():
+        for key, word in (*group.forms.items(), *group.terms.items()):
+            if len(word) > 1 and word not in group.forms and word != key and not key.startswith("a_"):
+                users.setdefault(word, set()).add(name)
+    return {word: min(groups) for word, groups in users.items() if len(groups) == 1}
+
+
+def _stands_in(word: str, text: str) -> bool:
+    flags = 0 if any(letter.isupper() for letter in word) else re.IGNORECASE
+    return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, flags) is not None
+
+
+def _names(suite: Suite, axes: Mapping[str, Axis]) -> Iterator[str]:
+    """Groups with fewer names than are to be drawn."""
+    wanted = suite.sampling.names_per_group
+    genders = list(axes[suite.persons].groups)
+    for axis in (axes[key] for key in suite.axes if axes[key].cue == "names"):
+        own = [g for g in genders if all(axis.first_names(group, g) for group in axis.groups)]
+        for group in axis.groups:
+            per_gender = [group] if axis.id == suite.persons else own
+            needed = math.ceil(wanted / max(len(per_gender), 1))
+            yield from _too_few(axis, group, per_gender, needed=needed)
+
+
+def _too_few(axis: Axis, group: str, genders: Sequence[str], *, needed: int) -> Iterator[str]:
+    for gender in genders:
+        have = len(axis.first_names(group, gender))
+        if have < needed:
+            which = "" if gender == group else f" ({gender})"
+            yield f"axis '{axis.id}' has {have} first names for '{group}'{which}; {needed} are drawn, so names repeat"
+
+
+def _languages(suite: Suite, axes: Mapping[str, Axis]) -> Iterator[str]:
+    for axis in axes.values():
+        if axis.language.split("-")[0] != suite.language.split("-")[0]:
+            yield f"the suite is in '{suite.language}', the words of axis '{axis.id}' are in '{axis.language}'"
+
+
+def clusters(texts: Mapping[str, str]) -> dict[str, str]:
+    """Template id → cluster id, the smallest id of the templates it hangs together with; the order does not matter."""
+    parent = {key: key for key in texts}
+    same: dict[frozenset[Token], str] = {}
+    for key in sorted(texts):
+        first = same.setdefault(tokens(texts[key]), key)
+        parent[key] = first
+    distinct = {key: found for found, key in same.items()}
+    for a, b in _candidates(distinct):
+        one, other = _root(parent, a), _root(parent, b)
+        if one != other and share(distinct[a], distinct[b]) > SHARED:
+            parent[max(one, other)] = min(one, other)
+    return {key: _root(parent, key) for key in texts}
+
+
+def tokens(text: str) -> frozenset[Token]:
+    """The words of a text without its slots, in small letters."""
+    counts = Counter(re.findall(r"\w+", wording(text).lower()))
+    return frozenset((word, number) for word, count in counts.items() for number in range(count))
+
+
+def share(a: frozenset[Token], b: frozenset[Token]) -> float:
+    """Share of both texts' tokens that have a partner in the other text, 0 to 1 (Dice's coefficient)."""
+    total = len(a) + len(b)
+    return 2 * len(a & b) / total if total else 1.0
+
+
+def _candidates(texts: Mapping[str, frozenset[Token]]) -> Iterator[tuple[str, str]]:
+    """Pairs that may share enough: they meet in one of their rarest tokens.
+
+    2I / (a + b) > s and b >= I give I > a s / (2 - s). Two texts that share so many tokens share one of the rarest
+    a - floor(a s / (2 - s)) of each.
+    """
+    frequency = Counter(token for found in texts.values() for token in found)
+    meetings: dict[Token, list[str]] = {}
+    for key in sorted(texts):
+        rarest: Sequence[Token] = sorted(texts[key], key=lambda token: (frequency[token], token))
+        for token in rarest[: len(rarest) - int(len(rarest) * SHARED / (2 - SHARED))]:
+            meetings.setdefault(token, []).append(key)
+    for keys in meetings.values():
+        yield from combinations(keys, 2)
+
+
+def _root(parent: Mapping[str, str], key: str) -> str:
+    while parent[key] != key:
+        key = parent[key]
+    return key

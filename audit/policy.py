@@ -1,0 +1,175 @@
+"""Policy: how far from "no difference" is too far, how sure one has to be, and where each number comes from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from audit.errors import InputError
+from audit.records import Limit, Scale
+from audit.shape import Document, Id, Number, Text, Version, Whole, did_you_mean, finished, fit
+from audit.yamlfile import YamlFile, read_yaml
+
+
+class RangeLimit(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
+    """Margin for a difference, in the metric's own unit."""
+
+    on: Literal["rate", "score"]
+    """rate: a difference of two rates (0 to 1). score: a difference of any other scores."""
+    low: Annotated[Number, Field(le=0)]
+    """Lowest difference within the limit."""
+    high: Annotated[Number, Field(ge=0)]
+    """Highest difference within the limit."""
+    origin: Text
+    """Where the limit comes from."""
+    reason: Text
+    """Why it is this number."""
+
+
+class RatioLimit(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
+    """Margin for a ratio of two rates."""
+
+    on: Literal["ratio"]
+    """What the margin is laid on."""
+    low: Annotated[Number, Field(gt=0, le=1)]
+    """Lowest ratio within the limit."""
+    high: Annotated[Number, Field(ge=1)]
+    """Highest ratio within the limit."""
+    origin: Text
+    """Where the limit comes from."""
+    reason: Text
+    """Why it is this number."""
+
+
+class ShareLimit(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
+    """Margin that is a share of something else, the same each way."""
+
+    on: Literal["scale", "even_share"]
+    """scale: of the width of the question's rating scale. even_share: of 1/k, where k groups compete."""
+    share: Annotated[Number, Field(gt=0, lt=1)]
+    """The share."""
+    origin: Text
+    """Where the limit comes from."""
+    reason: Text
+    """Why it is this number."""
+
+
+AnyLimit = Annotated[RangeLimit | RatioLimit | ShareLimit, Field(discriminator="on")]
+
+
+class Reasons(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
+    """Why each of the policy's numbers is what it is."""
+
+    alpha: Text
+    """Why this error rate."""
+    power: Text
+    """Why this power."""
+    min_clusters: Text
+    """Why so many clusters."""
+    none_ceiling: Text
+    """Why this ceiling."""
+    min_group_share: Text
+    """Why this share."""
+
+
+class Policy(Document):
+    """A policy file."""
+
+    policy: Version
+    """Version of this format."""
+    id: Id
+    """Name of the policy."""
+    title: Text
+    """For headings."""
+    alpha: Annotated[Number, Field(gt=0, le=0.5)]
+    """Chance of any wrong verdict `beyond` in a run, over all decision effects together."""
+    power: Annotated[Number, Field(ge=0.5, lt=1)]
+    """Chance with which a difference of the detectable size is found."""
+    min_clusters: Annotated[Whole, Field(ge=2)]
+    """Fewer clusters than this give no verdict."""
+    none_ceiling: Annotated[Number, Field(ge=0, lt=1)]
+    """Larger gaps between two groups' shares of answers without a value give no verdict."""
+    min_group_share: Annotated[Number, Field(ge=0, lt=1)]
+    """Groups that are a smaller share of the sample get no impact ratio."""
+    reasons: Reasons
+    """Why each of these numbers is what it is."""
+    limits: Mapping[Text, AnyLimit]
+    """Margin around "no difference" by metric; a metric without one gets no verdict."""
+
+    def limit(
+        self, metric: str, *, scale_low: float = 0, scale_high: float = 0, groups: int = 0
+    ) -> Limit | None:
+        """The limit of `metric` on its effect's scale (log limits for ratios).
+
+        `scale_low` and `scale_high` are the ends of the question's rating scale; `groups` is how many compete in a
+        ranking. None where the policy has no limit for the metric, or lacks the scale or groups it is a share of.
+        """
+        found = self.limits.get(metric)
+        match found:
+            case RangeLimit():
+                return _limit(found, found.low, found.high)
+            case RatioLimit():
+                return _limit(found, math.log(found.low), math.log(found.high))
+            case ShareLimit(on="scale") if scale_high > scale_low:
+                margin = found.share * (scale_high - scale_low)
+                return _limit(found, -margin, margin)
+            case ShareLimit(on="even_share") if groups > 1:
+                return _limit(found, -found.share / groups, found.share / groups)
+        return None
+
+    def is_rate(self, metric: str) -> bool:
+        """Whether the limit of `metric` is laid on a difference of rates."""
+        found = self.limits.get(metric)
+        return found is not None and found.on == "rate"
+
+
+def _limit(rule: RangeLimit | RatioLimit | ShareLimit, low: float, high: float) -> Limit:
+    scale: Scale = "log_ratio" if rule.on == "ratio" else "difference"
+    return Limit(low=low, high=high, scale=scale, origin=rule.origin, reason=rule.reason)
+
+
+def shipped_policies() -> list[str]:
+    """Ids of the policies that come with the package."""
+    return sorted(path.stem for path in _folder().glob("*.yaml"))
+
+
+def load_policy(source: str) -> Policy:
+    """The policy `source`: a shipped id or the path of a policy file; InputError lists every mistake with its place."""
+    file = read_yaml(_find(source), what="policy")
+    policy = fit(Policy, file)
+    _check_margins(file)
+    return finished(policy, file)
+
+
+def _check_margins(file: YamlFile) -> None:
+    """A margin of no width could never hold an interval; rates differ by 1 at most."""
+    for metric, limit in file.root.entries("limits").items():
+        low, high = limit.get("low"), limit.get("high")
+        if low is not None and high is not None and low.value == high.value:
+            file.report(high, f"the limit of '{metric}' has no width: 'low' and 'high' are both {high.value}")
+        for key, bound in (("low", low), ("high", high)):
+            number = bound.value if bound is not None and limit.text("on") == "rate" else 0
+            if bound is not None and isinstance(number, int | float) and abs(number) > 1:
+                file.report(
+                    bound, f"'{key}' is {number}; rates are 0 to 1, so allowed: -1 to 1 (0.1 is 10 %)"
+                )
+
+
+def _folder() -> Path:
+    return Path(__file__).parent / "policies"
+
+
+def _find(source: str) -> Path:
+    if source.endswith((".yaml", ".yml")) or Path(source).is_file():
+        return Path(source)
+    known = shipped_policies()
+    if source in known:
+        return _folder() / f"{source}.yaml"
+    near = did_you_mean(source, known)
+    raise InputError(
+        f"unknown policy '{source}'{near} (shipped: {', '.join(known)}; or give the path of a policy file)"
+    )
