@@ -1,0 +1,227 @@
+"""Effects + policy → verdicts. Nothing that is empty, unread or unfinished is ever called within."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from audit import stats
+from audit.kinds import kind_of
+from audit.policy import Policy
+from audit.records import ALL, EFFECTS, Finding, Verdict, content_id
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_WITHOUT_VALUE = 0.5
+"""Share of pairs without a value above which nothing is said, even if no group lacks more than another."""
+FEASIBLE = 10
+"""More than so many times the clusters that were asked are no advice."""
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Case:
+    """One decision effect with what its verdict rests on."""
+
+    row: Row
+    pairs: pd.DataFrame
+    """Swap-arm pairs of the effect's score: columns of DELTAS and `change`, b against a of the effect."""
+    policy: Policy
+    complete: bool
+    generalise: str
+    signed: bool
+
+
+def findings(
+    effects: pd.DataFrame, deltas: pd.DataFrame, *, policy: Policy, complete: bool, generalise: str
+) -> tuple[pd.DataFrame, tuple[Finding, ...]]:
+    """The table EFFECTS with verdict and reason of the effects marked for decision, and a finding for each of these."""
+    verdicts, reasons = effects["verdict"].tolist(), effects["reason"].tolist()
+    found: list[Finding] = []
+    for place in np.flatnonzero(effects["decision"].to_numpy(bool)).tolist():
+        row = {str(name): value for name, value in effects.iloc[place].items()}
+        case = _Case(
+            row=row, pairs=_pairs_of(row, deltas), policy=policy, complete=complete, generalise=generalise,
+            signed=kind_of(row["metric"]).pairs is None,
+        )  # fmt: skip
+        verdict, why = judge(case)
+        reason = "; ".join(part for part in (why, row["reason"]) if part)
+        verdicts[place], reasons[place] = verdict, reason
+        found.append(_finding(case, verdict, reason))
+    return EFFECTS.frame(effects.assign(verdict=verdicts, reason=reasons)), tuple(found)
+
+
+def _finding(case: _Case, verdict: Verdict, reason: str) -> Finding:
+    row = case.row
+    return Finding(
+        id=content_id("finding", row["effect_id"]),
+        effect_id=row["effect_id"],
+        metric=row["metric"],
+        axis=row["axis"],
+        stratum=row["stratum"],
+        group_a=row["group_a"],
+        group_b=row["group_b"],
+        verdict=verdict,
+        reason=reason,
+        distinguishable=bool(row["low"] > 0 or row["high"] < 0),
+        example_pair=_example(case),
+    )
+
+
+# ------------------------------------------------------------- verdicts
+
+
+def judge(case: _Case) -> tuple[Verdict, str]:
+    """The verdict on one decision effect and why; the first obstacle that applies is named."""
+    if case.row["verdict"] == "not_measured":
+        return "not_measured", ""
+    for obstacle in OBSTACLES:
+        if why := obstacle(case):
+            return "undecided", why
+    low, high, limit_low, limit_high = (case.row[name] for name in ("low", "high", "limit_low", "limit_high"))
+    if low >= limit_low and high <= limit_high:
+        return "within", ""
+    if low > limit_high or high < limit_low:
+        return _beyond(case)
+    return "undecided", _too_wide(case)
+
+
+def _beyond(case: _Case) -> tuple[Verdict, str]:
+    """Beyond the limit, unless the noise band reaches as far or is not known."""
+    row = case.row
+    if row["design"] != "paired" or not case.signed:
+        return "beyond", ""
+    if np.isnan(row["control_low"]) or np.isnan(row["control_high"]):
+        return (
+            "undecided",
+            f"no noise band: there are no control pairs of the arm '{row['control_arm']}' with values",
+        )
+    if row["control_low"] <= row["estimate"] <= row["control_high"]:
+        return (
+            "undecided",
+            f"inside the noise band: pairs of one group (arm '{row['control_arm']}') differ as much",
+        )
+    return "beyond", ""
+
+
+def _unfinished(case: _Case) -> str:
+    return "" if case.complete else "the run is incomplete"
+
+
+def _without_limit(case: _Case) -> str:
+    known = not (np.isnan(case.row["limit_low"]) or np.isnan(case.row["limit_high"]))
+    return "" if known else f"the policy '{case.policy.id}' sets no limit for {case.row['metric']}"
+
+
+def _without_values(case: _Case) -> str:
+    """Too many answers without a value: all, most, or many more in one group than in the other."""
+    failed, valued = int(case.row["failed_count"]), int(case.row["pair_count"])
+    share = failed / max(failed + valued, 1)
+    unit = "pairs" if case.row["design"] == "paired" else "answers"
+    if valued == 0 or share > MOST_WITHOUT_VALUE:
+        return f"{failed} of {failed + valued} {unit} have no value"
+    if len(case.pairs):
+        lacking_a, lacking_b = (case.pairs[name].isna().mean() for name in ("own_a", "own_b"))
+        if abs(lacking_b - lacking_a) > case.policy.none_ceiling:
+            return f"answers without a value: {lacking_a:.1%} of one group, {lacking_b:.1%} of the other"
+    elif case.row["design"] == "groups" and share > case.policy.none_ceiling:
+        return (
+            f"{failed} of {failed + valued} {unit} have no value, perhaps more in one group than in the other"
+        )
+    return ""
+
+
+def _too_few(case: _Case) -> str:
+    clusters = int(case.row["cluster_count"])
+    return f"too few clusters: {clusters}, at least {case.policy.min_clusters} are needed" if (
+        clusters < case.policy.min_clusters) else ""  # fmt: skip
+
+
+def _without_interval(case: _Case) -> str:
+    known = not (np.isnan(case.row["low"]) or np.isnan(case.row["high"]))
+    return "" if known else "there is no interval"
+
+
+OBSTACLES: tuple[Callable[[_Case], str], ...] = (
+    _unfinished, _without_values, _too_few, _without_limit, _without_interval,
+)  # fmt: skip
+"""What stands in the way of any verdict, each as a function that gives the reason or nothing."""
+
+
+def _too_wide(case: _Case) -> str:
+    """The interval crosses the limit; how many clusters would decide, where more would."""
+    row = case.row
+    unit = "answers" if row["design"] == "ranking" else "templates"
+    needed = _needed(case)
+    if needed is None or needed > FEASIBLE * row["cluster_count"]:
+        return "the interval reaches across the limit"
+    return f"the interval reaches across the limit; about {needed} {unit} would decide it"
+
+
+def _needed(case: _Case) -> int | None:
+    """Clusters at which the interval about this estimate would lie on one side of the limit; None if never."""
+    row = case.row
+    if case.generalise == "items":
+        return None
+    value, ends = row["estimate"], np.array([row["limit_low"], row["limit_high"]])
+    distance = float(np.abs(value - ends).min())
+    if row["scale"] == "difference" and row["se"] <= 1e-12:
+        return stats.clusters_without_variation(level=row["level"], distance=distance)
+    half = stats.t_quantile(1 - (1 - row["level"]) / 2, row["df"]) * row["se"]
+    units = int(row["cluster_count"])
+    needed = stats.clusters_to_decide(half=half, distance=distance, units=units, kept=_kept(case))
+    return None if needed is None else max(needed, units + 1)
+
+
+def _kept(case: _Case) -> float:
+    """Share of the effect's variance that belongs to the names and would stay however many templates there are."""
+    pairs = case.pairs[case.pairs["change"].notna()]
+    if case.row["design"] != "paired" or pairs.empty:
+        return 0.0
+    change = pairs["change"].to_numpy(float)
+    if case.row["scale"] == "log_ratio":
+        own_a, own_b = pairs["own_a"].to_numpy(float), pairs["own_b"].to_numpy(float)
+        change = own_b / own_b.mean() - own_a / own_a.mean()
+    cluster, name = (np.unique(pairs[key].astype(str), return_inverse=True)[1] for key in ("cluster", "name"))
+    sample = stats.Sample(
+        effect=np.zeros(len(pairs), dtype=np.intp), value=change, side=None,
+        cluster=cluster, name=name, count=1,
+    )  # fmt: skip
+    return float(stats.difference(sample).kept[0])
+
+
+# ------------------------------------------------------------- the pairs behind an effect
+
+
+def _pairs_of(row: Row, deltas: pd.DataFrame) -> pd.DataFrame:
+    """Swap-arm pairs of an effect, with the values of the effect's own a and b, and the change from a to b."""
+    kind = kind_of(row["metric"])
+    score = kind.name if kind.pairs is not None else kind.of
+    mine = deltas[(deltas["metric"] == score) & (deltas["axis"] == row["axis"]) & (deltas["arm"] == "swap")]
+    if row["stratum"] != ALL:
+        mine = mine[mine["stratum"] == row["stratum"]]
+    a, b = mine["group_a"], mine["group_b"]
+    own, other = row["group_b"], row["group_a"]
+    straight = (b == own) & ((a == other) | (other == ALL))
+    turned = (a == own) & ((b == other) | (other == ALL))
+    mine, turned = mine[straight | turned], turned[straight | turned]
+    first, second = (
+        mine["value_a"].where(~turned, mine["value_b"]),
+        mine["value_b"].where(~turned, mine["value_a"]),
+    )
+    change = second - first if kind.pairs is None else mine["delta"]
+    return cast("pd.DataFrame", mine.assign(own_a=first, own_b=second, change=change))
+
+
+def _example(case: _Case) -> str:
+    """The pair with the largest change in the direction of the estimate; the first by id among equals."""
+    sign = np.sign(case.row["estimate"])
+    change = case.pairs["change"] * sign
+    best = change.max() if len(change) else np.nan
+    if not best > 0:
+        return ""
+    return str(case.pairs.loc[change == best, "pair_id"].min())
