@@ -1,0 +1,7 @@
+"""Kinds of model that `--model KIND:NAME` knows, and the schema of each one's model file."""
+
+BACKENDS = {
+    "hf": "audit.backends.huggingface:HuggingFace",
+    "recorded": "audit.backends.recorded:RecordedAnswers",
+    "reference": "audit.backends.huggingface:HuggingFace",
+}

@@ -1,0 +1,296 @@
+"""Forward passes: a loaded model with its tokenizer, and rows of token ids in right-padded batches."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib.metadata import version
+from inspect import signature
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from audit.errors import InputError
+from audit.records import Answer
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Task = Literal["classify", "choose"]
+REMEMBERED = 50_000
+"""Rows that are kept between measuring and asking."""
+TINY = 5_000_000
+SELF_TEST = ("Yes.", "No, the second of these two lines is longer.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """Token ids of one text, and its token types where the model wants them."""
+
+    ids: list[int]
+    types: list[int] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Loaded:
+    """A torch module in evaluation mode, its tokenizer, and what it bears."""
+
+    model: Any
+    tokenizer: Any
+    device: str
+    limit: int
+    """Longest row in tokens."""
+    pad_id: int
+    tail: int
+    """How many special tokens the tokenizer puts after a text."""
+    keeps: bool
+    """Whether the module can leave out the logits of positions that nobody asked for."""
+    pads: bool
+    """Whether rows of different lengths may share a pass (right-padded) without changing each other's answers."""
+
+    def encode(self, texts: Sequence[str], *, special: bool = True) -> list[Row]:
+        """One row a text, never cut."""
+        if not texts:
+            return []
+        found = self.tokenizer(
+            list(texts), add_special_tokens=special, return_attention_mask=False, verbose=False
+        )
+        ids = found["input_ids"]
+        types = found.get("token_type_ids") or [None] * len(ids)
+        return [Row(ids=row, types=kinds) for row, kinds in zip(ids, types, strict=True)]
+
+    def logits(self, rows: Sequence[Row], *, keep: Sequence[int] = ()) -> Tensor:
+        """One pass over right-padded rows: (rows, labels), or (rows, len(keep), words) at the positions `keep`."""
+        import torch
+
+        width = max(len(row.ids) for row in rows)
+        inputs = {
+            "input_ids": [row.ids + [self.pad_id] * (width - len(row.ids)) for row in rows],
+            "attention_mask": [[1] * len(row.ids) + [0] * (width - len(row.ids)) for row in rows],
+        }
+        if rows[0].types is not None:
+            inputs["token_type_ids"] = [(row.types or []) + [0] * (width - len(row.ids)) for row in rows]
+        arguments: dict[str, Any] = {
+            name: torch.tensor(values, device=self.device) for name, values in inputs.items()
+        }
+        places = torch.tensor(keep, dtype=torch.long, device=self.device)
+        if keep and self.keeps:
+            arguments["logits_to_keep"] = places
+        with torch.inference_mode():
+            found: Tensor = self.model(**arguments).logits
+        return found[:, places] if keep and not self.keeps else found
+
+    def token_log_probs(
+        self, rows: Sequence[Sequence[int]], needs: Sequence[tuple[int, int, int]]
+    ) -> list[float]:
+        """log p(token) after position `at` of a row (log-softmax in fp32), for each need (row, at, token).
+
+        Logits are made only for positions that somebody needs, and each position's softmax once.
+        """
+        import torch
+
+        keep = sorted({at for _, at, _ in needs})
+        column = {at: number for number, at in enumerate(keep)}
+        places = {
+            place: number for number, place in enumerate(dict.fromkeys((row, at) for row, at, _ in needs))
+        }
+        logits = self.logits([Row(ids=list(row)) for row in rows], keep=keep)
+        chosen = logits[[row for row, _ in places], [column[at] for _, at in places]].float().log_softmax(-1)
+        lines = torch.tensor([places[row, at] for row, at, _ in needs], device=self.device)
+        tokens = torch.tensor([token for _, _, token in needs], device=self.device)
+        found: list[float] = chosen[lines, tokens].tolist()
+        return found
+
+    def too_long(self, tokens: int) -> Answer | None:
+        """The failed record of a prompt that the model cannot read whole."""
+        if tokens <= self.limit:
+            return None
+        return Answer(error=f"longer than the model: {tokens} tokens, limit {self.limit}")
+
+
+def scored(scores: Mapping[str, float]) -> Answer:
+    """Log-probabilities as an answer; a failed record where the model gave no number."""
+    bad = next((name for name, value in scores.items() if not isfinite(value)), None)
+    if bad is not None:
+        return Answer(error=f"the model gave no finite number for {bad!r} ({scores[bad]})")
+    return Answer(scores=scores)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Loading:
+    """How a model is loaded and run; everything here may change the last digits of an answer."""
+
+    task: Task
+    dtype: str
+    device: str
+    threads: int
+    batch_tokens: int
+
+
+class OnDemand:
+    """A model folder whose weights are read when the first question comes."""
+
+    def __init__(self, folder: Path, loading: Loading) -> None:
+        self.folder = folder
+        self.loading = loading
+        self._measured: dict[str, Row] = {}
+
+    @property
+    def loaded(self) -> Loaded:
+        """The model, with the threads that it was opened with; InputError says why it cannot be loaded."""
+        import torch
+
+        found = self._loaded
+        torch.set_num_threads(self.loading.threads)
+        return found
+
+    @cached_property
+    def _loaded(self) -> Loaded:
+        return load(self.folder, self.loading)
+
+    def lengths(self, texts: Sequence[str], *, special: bool = True) -> list[int]:
+        """Tokens of each text; their rows are remembered for `rows`, as long as there are not too many."""
+        found = self.loaded.encode(texts, special=special)
+        if len(self._measured) < REMEMBERED:
+            self._measured.update(zip(texts, found, strict=True))
+        return [len(row.ids) for row in found]
+
+    def rows(self, texts: Sequence[str], *, special: bool = True) -> list[Row]:
+        """The row of each text; what was measured is not tokenised a second time."""
+        known = {text: self._measured.pop(text) for text in dict.fromkeys(texts) if text in self._measured}
+        new = [text for text in texts if text not in known]
+        known |= zip(new, self.loaded.encode(new, special=special), strict=True)
+        return [known[text] for text in texts]
+
+
+def load(folder: Path, loading: Loading) -> Loaded:
+    """The model of a folder, ready to answer; InputError says why it cannot be loaded."""
+    import torch
+    import transformers
+
+    torch.set_num_threads(loading.threads)
+    kind = {"classify": "AutoModelForSequenceClassification", "choose": "AutoModelForCausalLM"}[loading.task]
+    safe = {"trust_remote_code": False, "local_files_only": True}
+    try:
+        with _quiet():
+            model, report = getattr(transformers, kind).from_pretrained(
+                folder,
+                dtype=getattr(torch, loading.dtype),
+                use_safetensors=True,
+                output_loading_info=True,
+                **safe,
+            )
+            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **safe)
+            loaded = _ready(model.to(loading.device).eval(), tokenizer, device=loading.device)
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(f"{folder}: the model cannot be loaded: {reason}") from error
+    if report["missing_keys"]:
+        names = sorted(report["missing_keys"])
+        raise InputError(
+            f"{folder}: {len(names)} weights are missing ({', '.join(names[:3])} …) and random numbers would answer"
+        )
+    return loaded
+
+
+def _ready(model: Any, tokenizer: Any, *, device: str) -> Loaded:
+    """The limits of a loaded model, with a self-test of padding."""
+    config = model.config.get_text_config()
+    config.use_cache = False
+    end = tokenizer("a", return_special_tokens_mask=True)
+    mask = end["special_tokens_mask"]
+    tail = next((n for n, special in enumerate(reversed(mask)) if not special), 0)
+    if config.pad_token_id is None:
+        words = model.get_input_embeddings().weight.shape[0]
+        config.pad_token_id = _free_token(tokenizer, last=(end["input_ids"] or [-1])[-1], words=words)
+    loaded = Loaded(
+        model=model,
+        tokenizer=tokenizer,
+        device=device,
+        limit=_limit(model, tokenizer),
+        pad_id=config.pad_token_id,
+        tail=tail,
+        keeps="logits_to_keep" in signature(model.forward).parameters,
+        pads=True,
+    )
+    return loaded if _pads(loaded) else replace(loaded, pads=False)
+
+
+def _free_token(tokenizer: Any, *, last: int, words: int) -> int:
+    """A known token to pad with that is not the one every text ends in: classifiers look for the last other token."""
+    named = (tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.unk_token_id)
+    return next(
+        int(token) for token in (*named, 0, 1) if token is not None and token < words and token != last
+    )
+
+
+def _limit(model: Any, tokenizer: Any) -> int:
+    """Positions that the model knows (RoBERTa's kin keep some for padding), else the tokenizer's own limit."""
+    positions = getattr(model.config.get_text_config(), "max_position_embeddings", None) or 0
+    if positions <= 0:
+        return int(min(tokenizer.model_max_length, 10**9))
+    for name, module in model.named_modules():
+        if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
+            return int(min(positions, module.num_embeddings) - module.padding_idx - 1)
+    return int(positions)
+
+
+def _pads(loaded: Loaded) -> bool:
+    """Whether a short row gives the same logits alone and padded beside a longer one."""
+    short, long = loaded.encode(SELF_TEST)
+    if len(short.ids) == len(long.ids) or len(long.ids) > loaded.limit or not short.ids:
+        return False
+    alone = loaded.logits([short])
+    beside = loaded.logits([short, long])[:1]
+    if alone.dim() == 3:
+        alone, beside = alone[:, -1], beside[:, len(short.ids) - 1]
+    allowed = 1e-3 if loaded.model.dtype.itemsize == 4 else 5e-2
+    return bool((alone - beside).abs().max() <= allowed * max(1.0, float(alone.abs().max())))
+
+
+def usable_threads(parameters: int) -> int:
+    """OMP_NUM_THREADS where it is set, as torch itself does, else the processors this process may use.
+
+    A tiny model runs on one: its steps are too short to share, and on a busy machine threads that wait for each other
+    make it many times slower (screening-v1 on two busy cores: 2,080 answers a second with one thread, 130 with two).
+    """
+    if parameters < TINY:
+        return 1
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    if asked.isdigit() and int(asked):
+        return int(asked)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def best_device() -> str:
+    """`cuda` or `mps` where torch finds one; torch is imported only where the machine could have one at all."""
+    apple = platform.system() == "Darwin" and platform.machine() == "arm64"
+    drivers = any(Path(place).exists() for place in ("/proc/driver/nvidia", "/dev/kfd", "/dev/dxg"))
+    if "+cpu" in version("torch") or not (apple or drivers or platform.system() == "Windows"):
+        return "cpu"
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Loading without the library's own progress bars and reports; ours follow."""
+    import transformers
+
+    logging: Any = transformers.utils.logging
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
