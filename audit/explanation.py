@@ -1,0 +1,137 @@
+"""One explanation: a game as one pair shows it, and the rows of the tables that its credits become."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from audit.cells import Cell, Marked
+from audit.players import Player, marks, text_of
+from audit.quality import explained_nothing
+from audit.records import Game, content_id
+from audit.samples import CELL
+from audit.spans import slot_pieces
+
+if TYPE_CHECKING:
+    from audit.protocols import Credits
+
+Row = dict[str, object]
+Side = Literal["a", "b", "pair"]
+NO_PLAYERS: Mapping[Game, str] = {
+    "swap": "the two prompts read the same",
+    "removal": "the prompt has no words that could be left out",
+    "gap": "there are no words around those of the group",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Explanation:
+    """A game of one pair (swap, gap) or of one side of it (removal), with the texts its players stand in."""
+
+    pair_id: str
+    kind: Game
+    side: Side
+    ids: tuple[str, str]
+    texts: tuple[Marked, Marked]
+    place: tuple[str, ...]
+    sample: str
+    in_random: bool
+    problem: str = ""
+
+    @property
+    def prompt_id(self) -> str:
+        """The prompt that the players' places are given in."""
+        return self.ids[0] if self.side == "a" else self.ids[1]
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What tells games apart: pairs of one cell share the removal game of a prompt."""
+        return (
+            ("removal", *self.place, self.prompt_id) if self.kind == "removal" else (self.kind, self.pair_id)
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What one method made of one game; no credits where a score is missing."""
+
+    method: str
+    players: tuple[Player, ...]
+    operator: str
+    rows: int
+    credits: Credits | None = None
+    misses: tuple[str, ...] = ()
+
+
+def explanations_of(cell: Cell, pair: Mapping[str, Any]) -> Iterator[Explanation]:
+    """The games of one pair: swap, removal on both sides, and gap for the pairs with the largest differences."""
+    ids = (pair["a"], pair["b"])
+    words = (cell.marked(ids[0]), cell.marked(ids[1]))
+    slots = ((words[0][0], slot_pieces(words[0][0])), (words[1][0], slot_pieces(words[1][0])))
+    games: list[tuple[Game, Side]] = [("swap", "pair"), ("removal", "a"), ("removal", "b")]
+    for kind, side in [*games, ("gap", "pair")] if pair["sample"] == "largest" else games:
+        yield Explanation(
+            pair_id=pair["pair_id"], kind=kind, side=side, ids=ids, texts=slots if kind == "swap" else words,
+            place=tuple(str(cell.place[name]) for name in CELL), sample=pair["sample"], in_random=pair["in_random"],
+            problem=cell.problem,
+        )  # fmt: skip
+
+
+def attribution_rows(explanation: Explanation, outcome: Outcome, metric: str) -> Iterator[Row]:
+    """Rows of the table `attributions`: one a player, or a single one where there is nothing to play with."""
+    if not outcome.players:
+        yield _row(explanation, outcome, metric, number=0) | {
+            "reason": explanation.problem or NO_PLAYERS[explanation.kind]
+        }
+    for number in range(len(outcome.players)):
+        yield _row(explanation, outcome, metric, number=number)
+
+
+def score_rows(explanation: Explanation, outcome: Outcome) -> Iterator[Row]:
+    """Rows of the table `scores` for one removal game: the group's share of all credit, and the context's credit."""
+    share = shift = float("nan")
+    reason = "not_explained"
+    if outcome.credits is not None:
+        values = outcome.credits.values
+        group = [number for number, player in enumerate(outcome.players) if player.kind == "group"]
+        nothing = explained_nothing(outcome.credits)
+        share = float("nan") if nothing else float(abs(values[group]).sum() / abs(values).sum())
+        shift = float(values.sum() - values[group].sum())
+        reason = "no_credit" if nothing else ""
+    place: Row = {"prompt_id": explanation.prompt_id, "item": "", "arm": "swap"}
+    yield place | {"metric": f"attribution_share_{outcome.method}", "value": share, "reason": reason}
+    shift_reason = "" if outcome.credits is not None else reason
+    yield place | {"metric": f"attribution_shift_{outcome.method}", "value": shift, "reason": shift_reason}
+
+
+def _row(explanation: Explanation, outcome: Outcome, metric: str, *, number: int) -> Row:
+    credits = outcome.credits
+    nan = float("nan")
+    player = outcome.players[number] if outcome.players else Player(kind="words", slot="", members=())
+    texts = [text_of(prompt, pieces, player) for prompt, pieces in explanation.texts]
+    identity = [explanation.pair_id, explanation.side, explanation.kind, outcome.method]
+    return {
+        "attribution_id": content_id(*identity),
+        "pair_id": explanation.pair_id,
+        "side": explanation.side,
+        "prompt_id": explanation.prompt_id,
+        "game": explanation.kind,
+        "method": outcome.method,
+        "sample": explanation.sample,
+        "metric": metric,
+        "player": number,
+        "slot": player.slot,
+        "text_a": texts[0],
+        "text_b": texts[1],
+        "spans": json.dumps(marks(*explanation.texts[explanation.side != "a"], player)),
+        "value": float(credits.values[number]) if credits and outcome.players else nan,
+        "error": float(credits.errors[number]) if credits and outcome.players else nan,
+        "base_value": credits.base_value if credits else nan,
+        "total": credits.total if credits else nan,
+        "operator": outcome.operator,
+        "rows": outcome.rows,
+        "reliable": credits is not None and not outcome.misses,
+        "reason": "; ".join(outcome.misses),
+    }

@@ -1,0 +1,81 @@
+"""Which pairs are explained: those with the largest differences, and a seeded random sample of cells.
+
+A cell is one template with one person and one stratum; all its groups are compared. Only the random sample may stand
+for the suite: the largest differences were picked because they are large.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from audit.quality import NOTHING
+from audit.records import content_id
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CELL = ["axis", "template", "name", "stratum"]
+"""Columns that tell cells apart, in prompts and pairs alike."""
+
+
+def chosen_pairs(
+    pairs: pd.DataFrame, deltas: pd.DataFrame, *, axes: Sequence[str], quotas: tuple[int, int], seed: int
+) -> pd.DataFrame:
+    """Rows of `pairs` with the columns `sample` (largest or random; largest where it is both) and `in_random`.
+
+    On each axis (none named: every axis that is no intersection): as many pairs as the first quota with the largest
+    `deltas` (one row a pair), each from another template, both signs where both occur; and all pairs of as many random
+    cells as the second, distinct templates first. No prompt is in the random sample of two axes.
+    """
+    import pandas as pd
+
+    swap = pairs[pairs["arm"] == "swap"].sort_values([*CELL, "pair_id"]).drop_duplicates("pair_id")
+    known = deltas.loc[deltas["delta"].notna(), ["pair_id", "delta"]].drop_duplicates("pair_id")
+    picked: list[pd.DataFrame] = []
+    taken: set[str] = set()
+    for axis in axes or sorted(name for name in swap["axis"].unique() if "*" not in name):
+        rows = swap[swap["axis"] == axis]
+        top = _largest(rows.merge(known, on="pair_id"), quotas[0])
+        cells = _random(rows, taken, count=quotas[1], seed=int(content_id("explain", seed, axis), 16))
+        taken |= {*cells["a"], *cells["b"]}
+        both = pd.concat([rows[rows["pair_id"].isin(top)], cells]).drop_duplicates("pair_id")
+        in_random = both["pair_id"].isin(cells["pair_id"])
+        sample = both["pair_id"].isin(top).map({True: "largest", False: "random"})
+        picked.append(both.assign(sample=sample, in_random=in_random))
+    if not picked:
+        return swap.assign(sample="", in_random=False).head(0)
+    return pd.concat(picked).sort_values([*CELL, "group_a", "group_b", "pair_id"]).reset_index(drop=True)
+
+
+def _largest(rows: pd.DataFrame, count: int) -> list[str]:
+    """Ids of pairs: greatest |delta| of each template, and the greatest of the other sign in place of the last."""
+    import numpy as np
+    import pandas as pd
+
+    side = np.sign(rows["delta"]).where(rows["delta"].abs() > NOTHING, 0)
+    size = rows.assign(size=rows["delta"].abs(), side=side)
+    size = size.sort_values(["size", "template", "pair_id"], ascending=[False, True, True])
+    best = size.drop_duplicates("template").head(count)
+    signs = set(best["side"].tolist()) - {0.0}
+    if count > 1 and len(signs) == 1:
+        kept = best.head(count - 1)
+        other = size[(size["side"] == -signs.pop()) & ~size["template"].isin(kept["template"])].head(1)
+        best = best if other.empty else pd.concat([kept, other])
+    return [str(pair_id) for pair_id in best["pair_id"]]
+
+
+def _random(rows: pd.DataFrame, taken: set[str], *, count: int, seed: int) -> pd.DataFrame:
+    """All pairs of `count` cells in random order, every template once before any comes twice."""
+    import numpy as np
+
+    cells = rows[CELL].drop_duplicates().sort_values(CELL)
+    if taken:
+        clash = rows.loc[rows["a"].isin(taken) | rows["b"].isin(taken), CELL].drop_duplicates()
+        marked = cells.merge(clash, on=CELL, how="left", indicator=True)
+        cells = marked.loc[marked["_merge"] == "left_only", CELL]
+    order = np.random.default_rng(seed).permutation(len(cells))
+    shuffled = cells.iloc[order]
+    turn = shuffled.groupby("template").cumcount()
+    drawn = shuffled.iloc[np.argsort(turn.to_numpy(), kind="stable")[:count]]
+    return rows.merge(drawn, on=CELL)

@@ -1,0 +1,118 @@
+"""Which pairs are explained."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from filled_prompts import deltas_of, filled, pairs_of, prompt_row, scored, suite_of
+
+from audit.records import PROMPTS, content_id
+from audit.samples import CELL, chosen_pairs
+
+
+def frames(templates: int = 12, names: int = 4, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
+    texts = {f"t{n:02d}": f"Letter {n}: {{name}} is {{a_occupation}}." for n in range(templates)}
+    prompts, pairs = suite_of(texts, names=names)
+    rng = np.random.default_rng(seed)
+    worth = dict(zip(prompts["prompt_id"], rng.normal(size=len(prompts)), strict=True))
+    scores = scored(prompts, lambda text: 0.0)
+    return pairs, deltas_of(pairs, scores.assign(value=scores["prompt_id"].map(worth)))
+
+
+def chosen(pairs: pd.DataFrame, deltas: pd.DataFrame, **given: object) -> pd.DataFrame:
+    wanted = {"axes": (), "quotas": (4, 5), "seed": 3} | given
+    return chosen_pairs(pairs, deltas, **wanted)  # type: ignore[arg-type]
+
+
+def test_the_largest_differences_come_from_distinct_templates() -> None:
+    pairs, deltas = frames()
+    found = chosen(pairs, deltas, quotas=(4, 0))
+    best = (
+        deltas.assign(size=deltas["delta"].abs())
+        .sort_values("size", ascending=False)
+        .drop_duplicates("template")
+    )
+    assert set(best["pair_id"].head(3)) < set(found["pair_id"])
+    assert len(found) == found["template"].nunique() == 4
+    assert set(found["sample"]) == {"largest"}
+    assert not found["in_random"].any()
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_both_directions_are_among_the_largest_where_both_occur(sign: int) -> None:
+    pairs, deltas = frames()
+    lone = deltas["template"] == "t05"
+    skewed = deltas.assign(delta=sign * deltas["delta"].abs().where(~lone, -0.01))
+    found = skewed[skewed["pair_id"].isin(chosen(pairs, skewed, quotas=(3, 0))["pair_id"])]
+    assert sorted(np.sign(found["delta"]) * sign) == [-1, 1, 1]
+    rounding = deltas.assign(delta=sign * deltas["delta"].abs().where(~lone, -1e-7))
+    found = rounding[rounding["pair_id"].isin(chosen(pairs, rounding, quotas=(3, 0))["pair_id"])]
+    assert (np.sign(found["delta"]) == sign).all()
+
+
+def test_a_pair_without_a_delta_is_not_among_the_largest_but_may_be_drawn() -> None:
+    pairs, deltas = frames(templates=3, names=1)
+    failed = deltas.assign(delta=np.nan)
+    assert not len(chosen(pairs, failed, quotas=(4, 0)))
+    assert len(chosen(pairs, failed, quotas=(4, 2))) == 6
+
+
+def test_random_cells_have_all_groups_and_distinct_templates_first() -> None:
+    pairs, deltas = frames()
+    found = chosen(pairs, deltas, quotas=(0, 5))
+    assert found["in_random"].all()
+    assert len(found[CELL].drop_duplicates()) == found["template"].nunique() == 5
+    assert (found.groupby(CELL).size() == 3).all()
+    more = chosen(pairs, deltas, quotas=(0, 20))
+    assert len(more[CELL].drop_duplicates()) == 20
+    assert more["template"].nunique() == 12
+
+
+def test_the_draw_depends_on_the_seed_and_on_nothing_else() -> None:
+    pairs, deltas = frames()
+    first = chosen(pairs, deltas)
+    shuffled = chosen(pairs.sample(frac=1, random_state=1), deltas.sample(frac=1, random_state=2))
+    pd.testing.assert_frame_equal(first, shuffled)
+    assert set(chosen(pairs, deltas, seed=4)["pair_id"]) != set(first["pair_id"])
+
+
+def test_a_pair_that_is_in_both_samples_is_there_once() -> None:
+    pairs, deltas = frames(templates=2, names=1)
+    found = chosen(pairs, deltas, quotas=(2, 2))
+    assert sorted(found["pair_id"]) == sorted(pairs["pair_id"])
+    assert found["in_random"].all()
+    assert (found["sample"] == "largest").sum() == 2
+
+
+def test_intersections_are_left_out_unless_they_are_named() -> None:
+    pairs, deltas = frames()
+    crossed = pairs.assign(axis="gender*ethnicity", pair_id=[content_id(p) for p in pairs["pair_id"]])
+    both = pd.concat([pairs, crossed])
+    known = pd.concat([deltas, deltas.assign(axis="gender*ethnicity", pair_id=crossed["pair_id"].to_list())])
+    assert set(chosen(both, known)["axis"]) == {"gender"}
+    assert set(chosen(both, known, axes=["gender*ethnicity"])["axis"]) == {"gender*ethnicity"}
+
+
+def test_no_prompt_is_in_the_random_sample_of_two_axes() -> None:
+    def cell(axis: str, name: str, people: tuple[str, str]) -> list[dict[str, object]]:
+        return [
+            prompt_row(
+                filled("{name} writes.", name=person), template="t", name=name, group=f"g{n}", axis=axis
+            )
+            for n, person in enumerate(people)
+        ]
+
+    rows = [row for n in range(6) for row in cell("one", str(n), (f"A{n}", f"B{n}"))]
+    rows += [row for n in range(6) for row in cell("two", str(n), (f"A{n}", f"C{n}"))]
+    pairs = pairs_of(PROMPTS.frame(rows))
+    found = chosen(pairs, deltas_of(pairs, scored(PROMPTS.frame(rows), len)), quotas=(0, 3))
+    ids = [set(found.loc[found["axis"] == axis, ["a", "b"]].to_numpy().ravel()) for axis in ("one", "two")]
+    assert [len(one) for one in ids] == [6, 6]
+    assert not ids[0] & ids[1]
+
+
+def test_without_pairs_nothing_is_chosen() -> None:
+    pairs, deltas = frames()
+    assert not len(chosen(pairs.head(0), deltas))
+    assert not len(chosen(pairs, deltas, axes=["culture"]))
