@@ -1,0 +1,5 @@
+"""Machine formats of a run by name: each row names a function (run, folder) → the files written."""
+
+EXPORTERS: dict[str, str] = {
+    "csv": "audit.exports.csv:export",
+}

@@ -1,0 +1,24 @@
+"""The report: a finished run as one HTML page and one PDF. Adding a section is a row here and two files.
+
+Each row names a function in `sections/`; the template of the same name lies in `templates/sections/`.
+"""
+
+SECTIONS: dict[str, str] = {
+    "summary": "audit.report.sections.summary:section",
+    "findings": "audit.report.sections.findings:section",
+    "coverage": "audit.report.sections.coverage:section",
+    "responsibilities": "audit.report.sections.responsibilities:section",
+    "system": "audit.report.sections.system:section",
+    "criteria": "audit.report.sections.criteria:section",
+    "method": "audit.report.sections.method:section",
+    "differences": "audit.report.sections.differences:section",
+    "outcomes": "audit.report.sections.outcomes:section",
+    "intersections": "audit.report.sections.intersections:section",
+    "explanations": "audit.report.sections.explanations:section",
+    "triggers": "audit.report.sections.triggers:section",
+    "reliability": "audit.report.sections.reliability:section",
+    "limits": "audit.report.sections.limits:section",
+    "evidence": "audit.report.sections.evidence:section",
+    "tables": "audit.report.sections.tables:section",
+    "glossary": "audit.report.sections.glossary:section",
+}

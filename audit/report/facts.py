@@ -1,0 +1,206 @@
+"""What a run says about itself: titles, wordings, metric cards, rows. Tolerant of what was not recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from audit.errors import InputError
+from audit.records import ALL, Card, Run, content_id
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Row = Mapping[str, Any]
+NOT_RECORDED = "not recorded"
+ATTRIBUTION = "attribution_"
+POSITION = "position"
+MOST_DECIDED = 200
+MOST_ANNEXED = 100
+"""Rows that the annex prints: decisions up to the first number, explorations until there are as many as the second."""
+
+
+def rows(frame: pd.DataFrame) -> list[Row]:
+    """The rows of a table as mappings, in order."""
+    return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
+
+
+def mapping(source: Mapping[str, Any] | Mapping[str, object], key: str) -> Mapping[str, Any]:
+    """`source[key]` where it is a mapping, else an empty one."""
+    value = source.get(key)
+    return value if isinstance(value, Mapping) else {}
+
+
+def text(source: Mapping[str, Any] | Mapping[str, object], key: str) -> str:
+    """`source[key]` as words, or that it was not recorded."""
+    value = source.get(key)
+    return NOT_RECORDED if value is None or value == "" else str(value)
+
+
+def number(source: Mapping[str, Any] | Mapping[str, object], key: str) -> float:
+    """`source[key]` as a number, NaN where there is none."""
+    value = source.get(key)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else float("nan")
+
+
+def model(run: Run) -> Mapping[str, Any]:
+    """The identity of the model: the manifest's where it is there, else the plan's."""
+    return mapping(run.manifest, "model") or mapping(run.plan, "model")
+
+
+def model_name(run: Run) -> str:
+    """What the model is called, in one word."""
+    identity = model(run)
+    kind, name = str(identity.get("kind") or ""), text(identity, "name")
+    return f"{kind}:{_last(name)}" if kind else name
+
+
+def _last(name: str) -> str:
+    """The last two parts of a path; other names as they are."""
+    return "/".join(name.split("/")[-2:]) if name.startswith(("/", ".", "~")) else name
+
+
+def complete(run: Run) -> bool:
+    """Whether everything planned was asked."""
+    return run.manifest.get("complete") is True
+
+
+def answers_are_older(run: Run) -> bool:
+    """Whether answers existed before the plan was hashed."""
+    return run.manifest.get("answers_older_than_plan") is True
+
+
+def parts(axis: str) -> list[str]:
+    """The axes of an intersection; one for a plain axis."""
+    return axis.split("*")
+
+
+def _group(run: Run, axis: str, group: str) -> Mapping[str, Any]:
+    groups = run.axes.get(axis, {}).get("groups")
+    found = groups.get(group) if isinstance(groups, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def axis_title(run: Run, axis: str) -> str:
+    """The axis in a heading; the parts of an intersection joined by a cross."""
+    if axis == POSITION:
+        return "Position in the prompt"
+    return " × ".join(str(run.axes.get(part, {}).get("title") or part) for part in parts(axis))
+
+
+def group_title(run: Run, axis: str, group: str) -> str:
+    """The group in a table."""
+    if group == ALL:
+        return "mean of the others"
+    axes = parts(axis)
+    names = group.split("*") if len(axes) > 1 else [group]
+    if len(names) != len(axes):
+        return group
+    pairs = zip(axes, names, strict=True)
+    return " × ".join(str(_group(run, part, name).get("title") or name) for part, name in pairs)
+
+
+def wording(run: Run, axis: str, group: str) -> str:
+    """The group in a sentence: what inputs carry, never what persons are."""
+    if group == ALL:
+        return "inputs of the other groups on average"
+    axes = parts(axis)
+    names = group.split("*") if len(axes) > 1 else [group]
+    if len(names) != len(axes):
+        return f"inputs marked as {group}"
+    found = [(_group(run, part, name), name) for part, name in zip(axes, names, strict=True)]
+    words = [
+        str(each.get("wording") or f"inputs marked as {each.get('title') or name}") for each, name in found
+    ]
+    return prose(words[0] if len(words) == 1 else "inputs that combine " + " and ".join(words))
+
+
+def prose(words: str) -> str:
+    """Declared prose with typographic apostrophes (quoted inputs are never touched)."""
+    return words.replace("'", "’")
+
+
+def cue(run: Run, axis: str) -> str:
+    """What differs between the two inputs of a pair, in words."""
+    cues = {str(run.axes.get(part, {}).get("cue") or "") for part in parts(axis)}
+    forms = any(_has_forms(run, part) for part in parts(axis))
+    if cues == {"names"}:
+        return "the name and the pronouns" if forms else "the name"
+    return "the stated identity" if cues == {"stated"} else "the words that show the group"
+
+
+def _has_forms(run: Run, axis: str) -> bool:
+    groups = run.axes.get(axis, {}).get("groups")
+    values = groups.values() if isinstance(groups, Mapping) else ()
+    return any(isinstance(group, Mapping) and group.get("forms") for group in values)
+
+
+@cache
+def card(metric: str) -> Card:
+    """The metric's card; a plain one where no such metric is installed."""
+    from audit import catalogue
+    from audit.metrics import METRICS
+
+    try:
+        found = getattr(catalogue.load(METRICS, "metrics", metric), "card", None)
+    except InputError:
+        found = None
+    return found if isinstance(found, Card) else _unknown(metric)
+
+
+def _unknown(metric: str) -> Card:
+    credit = metric.startswith(ATTRIBUTION)
+    return Card(
+        name=metric,
+        title=metric.replace("_", " ").capitalize(),
+        definition="No card is installed for this metric.",
+        formula="",
+        range="",
+        no_difference=0.0,
+        higher_is="neither",
+        source="",
+        critique="",
+        unit="credit" if credit else "points",
+    )
+
+
+def effect_of(run: Run) -> dict[str, Row]:
+    """Effect id → row, of the effects that have a finding."""
+    wanted = run.effects["effect_id"].isin([finding.effect_id for finding in run.findings])
+    return {str(row["effect_id"]): row for row in rows(run.effects[wanted])}
+
+
+def annexed(run: Run) -> list[Row]:
+    """The effects that the annex prints: decisions first, then single attributes, pooled before strata."""
+    order = list(zip(run.effects["decision"], run.effects["axis"], run.effects["stratum"], strict=True))
+    places = sorted(range(len(order)), key=lambda place: _annex_order(*order[place]))
+    decided = min(MOST_DECIDED, int(run.effects["decision"].sum()))
+    return rows(run.effects.iloc[places[: max(MOST_ANNEXED, decided)]])
+
+
+def _annex_order(decision: bool, axis: str, stratum: str) -> tuple[bool, bool, bool]:
+    return not decision, "*" in axis, stratum != ALL
+
+
+def group_record(row: Row) -> str:
+    """Record id of a row of the groups table."""
+    return content_id("group", *(str(row[key]) for key in ("metric", "axis", "stratum", "group")))
+
+
+def decided_metrics(run: Run) -> list[str]:
+    """Metrics of the decision effects first, then the others, in the order of the table."""
+    ordered = [*run.effects["metric"][run.effects["decision"]], *run.effects["metric"]]
+    return list(dict.fromkeys(str(metric) for metric in ordered))
+
+
+def contrast(run: Run, row: Row) -> str:
+    """`b against a` in titles."""
+    first = group_title(run, str(row["axis"]), str(row["group_b"]))
+    return f"{first} against {group_title(run, str(row['axis']), str(row['group_a']))}"
+
+
+def label(run: Run, row: Row) -> str:
+    """The contrast, with its stratum where it has one."""
+    stratum = "" if row["stratum"] == ALL else f" ({row['stratum']})"
+    return contrast(run, row) + stratum

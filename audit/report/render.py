@@ -1,0 +1,86 @@
+"""A run as one HTML page: no script, nothing fetched, every text escaped. The same run gives the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING, cast
+
+from audit import catalogue
+from audit.protocols import Section
+from audit.records import Run
+from audit.report import SECTIONS, facts, numbers
+from audit.report.quotes import visible
+from audit.report.wording import VERDICT_SYMBOLS, VERDICT_WORDS
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """A rendered section."""
+
+    name: str
+    title: str
+    html: str
+
+
+def render(run: Run) -> str:
+    """The whole report as one HTML document."""
+    from markupsafe import Markup
+
+    environment = _environment()
+    style = Markup((catalogue.shipped("templates") / "style.css").read_text(encoding="utf-8"))
+    parts = [part for name in SECTIONS if (part := _part(environment, run, name)) is not None]
+    return environment.get_template("report.html.j2").render(
+        parts=parts,
+        style=style,
+        language="en",
+        model=numbers.exact(facts.model_name(run), "model", "name"),
+        suite=numbers.exact(facts.text(run.suite, "title"), "suite", "title"),
+        root=numbers.exact(facts.text(run.manifest, "root"), "manifest", "root"),
+        finished=facts.text(run.manifest, "finished_at"),
+        version=facts.text(run.plan, "audit_version"),
+        folder=PurePath(run.folder).name,
+        complete=facts.complete(run),
+    )
+
+
+def _part(environment: Environment, run: Run, name: str) -> Part | None:
+    from markupsafe import Markup
+
+    context = cast(Section, catalogue.load(SECTIONS, "sections", name))(run)
+    if not context:
+        return None
+    html = environment.get_template(f"sections/{name}.html.j2").render(context)
+    return Part(name=name, title=str(context["title"]), html=Markup(html))
+
+
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(catalogue.shipped("templates")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(_globals())
+    return environment
+
+
+def _globals() -> Mapping[str, object]:
+    return {
+        "VERDICT_WORDS": VERDICT_WORDS,
+        "VERDICT_SYMBOLS": VERDICT_SYMBOLS,
+        "SHA": numbers.exact("SHA-256", "constant", "digest"),
+    }
+
+
+def _finalize(value: object) -> object:
+    """Hidden characters of every printed text become visible; what templates made themselves stays."""
+    return visible(value) if type(value) is str else value
