@@ -1,0 +1,76 @@
+"""The machine a run's numbers rest on: its clock, its processor, and the libraries installed."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from audit.errors import InputError
+
+LIBRARIES = (
+    "audit",
+    "torch",
+    "transformers",
+    "tokenizers",
+    "safetensors",
+    "numpy",
+    "scipy",
+    "pandas",
+    "pyarrow",
+    "statsmodels",
+    "shap",
+    "lime",
+    "weasyprint",
+    "jinja2",
+)
+
+
+def now() -> datetime:
+    """The time in UTC, whole seconds; SOURCE_DATE_EPOCH stands in for the clock where it is set."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if epoch is None:
+        return datetime.now(UTC).replace(microsecond=0)
+    if not epoch.isdigit():
+        raise InputError(f"SOURCE_DATE_EPOCH is {epoch!r}, it has to be a whole number of seconds since 1970")
+    return datetime.fromtimestamp(int(epoch), UTC)
+
+
+def stamp(moment: datetime) -> str:
+    """`moment` as ISO 8601 with a Z, the form of every time in a run."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def versions() -> dict[str, str]:
+    """Version of Python and of every library that a number of a run rests on."""
+    return {"python": platform.python_version(), **{name: _version(name) for name in LIBRARIES}}
+
+
+def hardware() -> dict[str, str | int]:
+    """This machine, without its name; the accelerator only where torch was loaded and sees one."""
+    torch = sys.modules.get("torch")
+    return {
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        "accelerator": torch.cuda.get_device_name(0) if torch and torch.cuda.is_available() else "none",
+    }
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _processor() -> str:
+    """The processor's name as the system gives it."""
+    listing = Path("/proc/cpuinfo")
+    lines = listing.read_text(encoding="utf-8").splitlines() if listing.exists() else []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor() or platform.machine())

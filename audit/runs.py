@@ -1,0 +1,188 @@
+"""A run on disk: where it lies, how it is written, and how it is read back.
+
+The plan is written before the first question and never changes. Tables are Parquet, small things JSON; the
+same tables give the same bytes. `read_run` gives a finished run to reports, exports and comparisons.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from audit.errors import InputError
+from audit.machine import now, stamp
+from audit.records import TABLES, Exclusion, Finding, Run, Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA = 1
+"""Version of the run folder; a reader of another version refuses it in words."""
+
+Entry = TypeVar("Entry", Finding, Exclusion)
+LONGEST_NAME = 60
+NOT_IN_FILE_NAMES = re.compile(r"[^A-Za-z0-9._]+")
+
+
+def run_folder(output: Path, suite: str, model: str, digest: str, *, again: bool = False) -> Path:
+    """Where the run of this plan lies: the newest folder it has; with `again` the first that is not taken."""
+    own_name = model.rstrip("/").rsplit("/", 1)[-1] if model.startswith(("/", ".", "~")) else model
+    first = output / f"{_safe(suite)}-{_safe(own_name)}-{digest[:8]}"
+    newest, number = first, 2
+    following = first
+    while following.exists():
+        newest, following = following, first.with_name(f"{first.name}-{number}")
+        number += 1
+    return following if again else newest
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether the folder holds a run that came to its end with every answer."""
+    path = folder / "manifest.json"
+    return path.is_file() and _read_json(path).get("complete") is True
+
+
+def write_plan(folder: Path, plan: Mapping[str, object], *, digest: str) -> Mapping[str, object]:
+    """The plan as stored, with its digest and time; one that is there already keeps the time it was made."""
+    path = folder / "plan.json"
+    if path.exists():
+        stored = _read_json(path)
+        if stored.get("digest") != digest:
+            raise InputError(
+                f"{path}: holds another plan ({stored.get('digest')}); give another folder with -o"
+            )
+        return stored
+    folder.mkdir(parents=True, exist_ok=True)
+    written = {"schema": SCHEMA, "digest": digest, "made_at": stamp(now()), **plan}
+    write_json(path, written)
+    return _read_json(path)
+
+
+def append_look(folder: Path, **facts: object) -> None:
+    """Records that results were computed from this plan: one line of `looks.jsonl` with the time and `facts`."""
+    line = json.dumps({"at": stamp(now()), **facts}, ensure_ascii=False, allow_nan=False)
+    with (folder / "looks.jsonl").open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
+
+
+def write_run(
+    folder: Path,
+    *,
+    tables: Mapping[str, pd.DataFrame],
+    findings: Sequence[Finding],
+    excluded: Sequence[Exclusion],
+) -> None:
+    """Writes every table of `records.TABLES` by its name, the findings, and what was left out."""
+    for table in TABLES:
+        _write_table(folder / f"{table.name}.parquet", table.frame(tables[table.name]))
+    write_json(folder / "findings.json", {"schema": SCHEMA, "findings": [asdict(item) for item in findings]})
+    write_json(folder / "excluded.json", {"schema": SCHEMA, "excluded": [asdict(item) for item in excluded]})
+
+
+def write_json(path: Path, value: object) -> None:
+    """Writes `value` as JSON; the file is either whole or not there."""
+    text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
+    temporary = path.with_name(f".{path.name}.part")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def read_run(folder: Path) -> Run:
+    """The finished run in `folder`; InputError says which file is missing, damaged or of another version."""
+    plan = _read_plan(folder)
+    if not (folder / "manifest.json").is_file():
+        raise InputError(f"{folder}: this run is not finished; run the same command again to go on")
+    tables = {table.name: _read_table(folder / f"{table.name}.parquet", table) for table in TABLES}
+    return Run(
+        folder=str(folder),
+        plan=plan,
+        manifest=_versioned(folder / "manifest.json"),
+        suite=_part(folder, plan, "suite"),
+        policy=_part(folder, plan, "policy"),
+        axes=_part(folder, plan, "axes"),
+        findings=tuple(_entries(folder / "findings.json", "findings", Finding)),
+        excluded=tuple(_entries(folder / "excluded.json", "excluded", Exclusion)),
+        **tables,
+    )
+
+
+def _safe(name: str) -> str:
+    """`name` with nothing in it that a file system or a shell could stumble over; the end is kept."""
+    return NOT_IN_FILE_NAMES.sub("-", name)[-LONGEST_NAME:].strip("-.") or "unnamed"
+
+
+def _read_plan(folder: Path) -> dict[str, Any]:
+    if not folder.is_dir():
+        raise InputError(f"{folder}: there is no such folder")
+    if not (folder / "plan.json").is_file():
+        raise InputError(f"{folder}: this is not the folder of a run, plan.json is missing")
+    return _versioned(folder / "plan.json")
+
+
+def _versioned(path: Path) -> dict[str, Any]:
+    value = _read_json(path)
+    if value.get("schema") != SCHEMA:
+        found = value.get("schema")
+        raise InputError(f"{path}: written as version {found} of the run format, this program reads {SCHEMA}")
+    return value
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise InputError(f"{path}: the file is missing")
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path}: the file is damaged, it is no JSON ({error})") from error
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: the file is damaged, it holds no JSON object")
+    return value
+
+
+def _part(folder: Path, plan: Mapping[str, Any], key: str) -> dict[str, Any]:
+    value = plan.get(key)
+    if not isinstance(value, dict):
+        raise InputError(f"{folder / 'plan.json'}: the file is damaged, '{key}' is missing")
+    return value
+
+
+def _entries(path: Path, key: str, kind: type[Entry]) -> list[Entry]:
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(list[kind]).validate_python(_versioned(path).get(key))  # type: ignore[valid-type]
+    except ValidationError as error:
+        raise InputError(f"{path}: the file is damaged: {error.errors()[0]['msg']}") from error
+
+
+def _write_table(path: Path, frame: pd.DataFrame) -> None:
+    """Parquet without the writing library's own notes, so that equal tables give equal bytes."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    temporary = path.with_name(f".{path.name}.part")
+    pq.write_table(table, temporary, compression="zstd")
+    temporary.replace(path)
+
+
+def _read_table(path: Path, table: Table) -> pd.DataFrame:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not path.is_file():
+        raise InputError(f"{path}: the file is missing")
+    try:
+        return table.frame(pq.read_table(path, memory_map=False).to_pandas())
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise InputError(f"{path}: the file is damaged ({error})") from error
+    except KeyError as error:
+        raise InputError(f"{path}: the file is damaged, column {error} is missing") from error
