@@ -1,0 +1,201 @@
+"""The command `audit`: arguments, progress and exit codes; nothing else.
+
+Exit codes: 0 done, 1 something went wrong or a file changed, 2 bad input, 3 incomplete, 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from audit.errors import AuditError, IncompleteError, InputError
+
+app = typer.Typer(
+    name="audit",
+    help="Finds out whether a language model treats people differently because of who they appear to be.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Suites = Annotated[
+    list[str], typer.Argument(metavar="SUITE", help="Suite files, or names of shipped suites.")
+]
+Model = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="MODEL",
+        help="reference:NAME, hf:NAME or hf:FOLDER, recorded:FILE, or a model file (YAML).",
+    ),
+]
+MaybeModel = Annotated[
+    str | None, typer.Option("--model", "-m", metavar="MODEL", help="Expand as this model would be asked.")
+]
+PolicyName = Annotated[
+    str, typer.Option("--policy", metavar="NAME", help="Policy file, or name of a shipped one.")
+]
+Output = Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where run folders are made.")]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.", show_default=False)]
+
+
+class Kind(StrEnum):
+    """What `audit list` can list."""
+
+    axes = "axes"
+    suites = "suites"
+    metrics = "metrics"
+    backends = "backends"
+    policies = "policies"
+    models = "models"
+    exporters = "exporters"
+
+
+def main() -> None:
+    """Runs the command line; an error raised on purpose is one message and its exit code."""
+    try:
+        app()
+    except AuditError as error:
+        print(f"audit: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+@app.callback(invoke_without_command=True)
+def version(
+    show: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
+    ] = False,
+) -> None:
+    """Options that belong to no command."""
+    if show:
+        from audit.machine import versions
+
+        typer.echo(f"audit {versions()['audit']}")
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    suites: Suites,
+    model: Model,
+    output: Output = Path("reports"),
+    policy: PolicyName = "default",
+    again: Annotated[
+        bool, typer.Option("--again", help="Start another run of a plan that is finished.")
+    ] = False,
+) -> None:
+    """Audit a model: ask, measure, explain, and write the report. The same command goes on after a stop."""
+    from audit import console, pipeline, progress
+    from audit.machine import now, stamp
+    from audit.policy import load_policy
+    from audit.runs import read_run
+    from audit.suite import load_suite
+
+    load_policy(policy)
+    for suite in suites:
+        load_suite(suite)
+    started_at, incomplete = stamp(now()), False
+    try:
+        for suite in suites:
+            with progress.shown(console.out(stderr=True)) as shown:
+                folder = pipeline.run(
+                    suite, model=model, output=output, policy=policy, again=again, progress=shown
+                )
+            finished = read_run(folder)
+            console.results(console.out(), finished)
+            if str(finished.manifest["finished_at"]) < started_at:
+                console.say(console.out(), "This run was finished before; --again starts another.")
+            incomplete |= not finished.manifest["complete"]
+    except KeyboardInterrupt:
+        print(
+            "audit: stopped; what was answered is kept, the same command goes on from here", file=sys.stderr
+        )
+        raise typer.Exit(130) from None
+    if incomplete:
+        raise IncompleteError("some answers are missing; the same command asks for them again")
+
+
+@app.command()
+def plan(suites: Suites, model: Model, policy: PolicyName = "default") -> None:
+    """Show what a run would ask, and which differences it could tell. Asks nothing, loads no weights."""
+    from audit import console, pipeline
+
+    for suite in suites:
+        console.plan(console.out(), pipeline.plan(suite, model=model, policy=policy))
+
+
+@app.command()
+def check(
+    suites: Suites,
+    show: Annotated[
+        bool, typer.Option("--show", help="Print every template with the differing words marked.")
+    ] = False,
+    model: MaybeModel = None,
+) -> None:
+    """Read suites and their axes, report every mistake, and count what they expand to."""
+    from audit import commands, console
+
+    problems: list[str] = []
+    for suite in suites:
+        try:
+            checked = commands.check(suite, model=model)
+        except InputError as error:
+            problems.append(str(error))
+            continue
+        console.checked(console.out(), checked)
+        if show:
+            console.preview(console.out(), checked.expansion.prompts)
+    if problems:
+        raise InputError("\n".join(problems))
+
+
+@app.command("list")
+def list_(kind: Annotated[Kind, typer.Argument(help="What to list.", show_default=False)]) -> None:
+    """List what can be named in suites and on the command line."""
+    from audit import console, listings
+
+    console.listing(console.out(), *listings.LISTS[kind]())
+
+
+@app.command()
+def report(run: RunFolder) -> None:
+    """Make report.html and report.pdf again from a finished run, without the model."""
+    from audit import console, evidence, pipeline
+
+    evidence.require_unchanged(run)
+    pipeline.rebuild(run)
+    console.reports(console.out(), run)
+
+
+@app.command()
+def export(
+    run: RunFolder,
+    format: Annotated[str, typer.Option("--format", metavar="NAME", help="See: audit list exporters.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FOLDER", help="Where to write; RUN/exports by default."),
+    ] = None,
+) -> None:
+    """Write a finished run in a machine format."""
+    from audit import commands, console
+
+    for path in commands.export(run, format=format, output=output or run / "exports"):
+        console.say(console.out(), str(path))
+
+
+@app.command()
+def verify(run: RunFolder) -> None:
+    """Compare every file of a run with the digests taken when it was made."""
+    from audit import evidence
+
+    problems = evidence.verify(run)
+    if problems:
+        raise AuditError("\n".join([f"{run} is not as it was:", *problems]))
+    print(f"{run}: every file is as it was when the run ended")

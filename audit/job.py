@@ -1,0 +1,127 @@
+"""What is settled before the first question: suite, axes, policy, model, the question as it is asked, the prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from audit.axis import Axis
+from audit.errors import InputError
+from audit.expand import expand, pairs_of
+from audit.modelfile import open_model
+from audit.policy import Policy, load_policy
+from audit.protocols import Backend, Chooses, Classifies, Generates, HoldsRecords, Replays
+from audit.records import Expansion, Question
+from audit.suite import QuestionSpec, RecordedAxis, RecordedLayout, Suite, load_axes, load_suite
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+EXPLAINED = {"classify": "choice_logit", "choose": "choice_logit", "rate": "rating"}
+"""The score that explanations explain, by kind of question."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """Everything that a plan fixes."""
+
+    suite: Suite
+    axes: Mapping[str, Axis]
+    policy: Policy
+    backend: Backend
+    question: Question
+    expansion: Expansion
+    recorded: pd.DataFrame | None = None
+    """Answers that came with prompts of their own; None where the prompts are asked."""
+
+    @property
+    def explained(self) -> str:
+        """The score that explanations explain; empty where there is none."""
+        return "" if self.recorded is not None else EXPLAINED.get(self.question.kind, "")
+
+
+def prepare(suite: str, *, model: str, policy: str = "default") -> Job:
+    """Reads everything, matches the question with what the model can do, and expands the suite."""
+    loaded = load_suite(suite)
+    axes = load_axes(loaded)
+    backend = open_model(model)
+    fixed = load_policy(policy)
+    if loaded.recorded is not None:
+        return _recorded(loaded, axes, backend=backend, policy=fixed)
+    question, expansion = _matching(loaded, axes, backend)
+    return Job(suite=loaded, axes=axes, policy=fixed, backend=backend, question=question, expansion=expansion)
+
+
+def _recorded(suite: Suite, axes: Mapping[str, Axis], *, backend: Backend, policy: Policy) -> Job:
+    """A job whose prompts and answers both come from the records."""
+    if not isinstance(backend, HoldsRecords):
+        kind = backend.identity.kind
+        raise InputError(
+            f"suite '{suite.id}' reads answers that exist: give --model recorded:FILE, not {kind}"
+        )
+    found = backend.records(_layout(suite, axes))
+    pairs = pairs_of(found.prompts if suite.design == "paired" else found.prompts.iloc[:0])
+    return Job(
+        suite=suite,
+        axes=axes,
+        policy=policy,
+        backend=backend,
+        question=_question(suite.question),
+        expansion=Expansion(prompts=found.prompts, pairs=pairs, excluded=found.excluded),
+        recorded=found.responses,
+    )
+
+
+def _layout(suite: Suite, axes: Mapping[str, Axis]) -> RecordedLayout:
+    """How the records are read; groups that the suite does not spell out are those of its only axis."""
+    layout = suite.recorded
+    if layout is None:
+        raise InputError(f"suite '{suite.id}' has no block 'recorded'")
+    if layout.axis is not None:
+        return layout
+    axis = axes[suite.axes[0]]
+    groups = {key: {"title": group.title, "wording": group.wording} for key, group in axis.groups.items()}
+    told = {"id": axis.id, "title": axis.title, "cue": axis.cue, "groups": groups}
+    return layout.model_copy(update={"axis": RecordedAxis.model_validate(told)})
+
+
+def _matching(suite: Suite, axes: Mapping[str, Axis], backend: Backend) -> tuple[Question, Expansion]:
+    """The first form of the suite's question that the model can answer, and the prompts that ask it."""
+    asked: QuestionSpec | None = suite.question
+    kinds: list[str] = []
+    while asked is not None:
+        kinds.append(asked.kind)
+        expansion = expand(suite, axes, ask=asked.ask)
+        if _can_answer(backend, asked, expansion.prompts["prompt_id"]):
+            return _question(asked), expansion
+        asked = asked.otherwise
+    name = f"{backend.identity.kind}:{backend.identity.name}"
+    raise InputError(f"{name} cannot answer suite '{suite.id}', which asks to {' or to '.join(kinds)}")
+
+
+def _can_answer(backend: Backend, asked: QuestionSpec, prompt_ids: Iterable[str]) -> bool:
+    """Whether the back end has the capability; a classifier that lacks the favourable label is told so."""
+    if isinstance(backend, Replays):
+        return any(answer.error is None for answer in backend.replay(sorted(set(prompt_ids)), repeat=0))
+    if asked.kind == "classify":
+        if isinstance(backend, Classifies) and asked.favourable not in backend.labels:
+            raise InputError(
+                f"{backend.identity.name} has the labels {', '.join(backend.labels)}; the suite's favourable label "
+                f"is '{asked.favourable}': map one to it with `labels:` in a model file, or change the suite"
+            )
+        return isinstance(backend, Classifies)
+    return isinstance(backend, Generates if asked.kind == "generate" else Chooses)
+
+
+def _question(asked: QuestionSpec) -> Question:
+    """The suite's question as the record that stages work with."""
+    return Question(
+        kind=asked.kind,
+        ask=asked.ask,
+        options=tuple(asked.options),
+        favourable=asked.favourable,
+        low=asked.low,
+        high=asked.high,
+        max_tokens=asked.max_tokens,
+    )

@@ -1,0 +1,233 @@
+"""The order of an audit, and the only module that knows it.
+
+expand → collect → score → explain → effects → findings → report
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from audit import evidence, planning, runs
+from audit.collect import Collected, collect
+from audit.effects import effects
+from audit.explain import ExplainSettings, attribute
+from audit.explain import plan as plan_explanations
+from audit.findings import findings
+from audit.job import Job, prepare
+from audit.machine import versions
+from audit.planning import PlanSummary
+from audit.protocols import Masks
+from audit.records import ATTRIBUTIONS, Exclusion, Finding, Progress
+from audit.report.pdf import write_pdf
+from audit.report.render import render
+from audit.score import deltas, score
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Results:
+    """What a run computes: its tables by name, its findings, and what was left out."""
+
+    tables: Mapping[str, pd.DataFrame]
+    findings: tuple[Finding, ...]
+    excluded: tuple[Exclusion, ...]
+    asked: int
+    reused: int
+    failed: int
+
+
+def run(
+    suite: str,
+    *,
+    model: str,
+    output: Path,
+    policy: str = "default",
+    again: bool = False,
+    progress: Progress | None = None,
+) -> Path:
+    """Audits `model` with one suite; gives the run's folder. The same call goes on with an unfinished run."""
+    job = prepare(suite, model=model, policy=policy)
+    document = _document(job)
+    digest = evidence.plan_digest(document)
+    folder = runs.run_folder(output, job.suite.id, job.backend.identity.name, digest, again=again)
+    if runs.is_finished(folder):
+        rebuild(folder)
+        return folder
+    stored = runs.write_plan(folder, document, digest=digest)
+    results = compute(job, progress=progress)
+    runs.append_look(folder, effects=len(results.tables["effects"]), answers=len(results.tables["responses"]))
+    runs.write_run(folder, tables=results.tables, findings=results.findings, excluded=results.excluded)
+    evidence.write_manifest(folder, facts=_facts(job, results, stored))
+    rebuild(folder)
+    return folder
+
+
+def compute(job: Job, *, progress: Progress | None = None) -> Results:
+    """Collect, score, explain, effects, findings."""
+    prompts, pairs = job.expansion.prompts, job.expansion.pairs
+    got = _answers(job, prompts, progress)
+    scores = score(prompts, got.responses, question=job.question, metrics=job.suite.metrics)
+    differences = deltas(pairs, scores, got.responses, question=job.question, metrics=job.suite.metrics)
+    explained = _explain(job, scores, differences, progress=progress)
+    table, groups = effects(
+        prompts, _stack(scores, explained.scores), _stack(differences, explained.deltas),
+        suite=job.suite, axes=job.axes, policy=job.policy, question=job.question,
+    )  # fmt: skip
+    judged, conclusions = findings(
+        table, differences, policy=job.policy, complete=True, generalise=job.suite.generalise
+    )
+    tables = {
+        "prompts": prompts, "pairs": pairs, "responses": _stack(got.responses, explained.responses),
+        "scores": _stack(scores, explained.scores), "deltas": _stack(differences, explained.deltas), "effects": judged,
+        "groups": groups, "attributions": explained.attributions,
+    }  # fmt: skip
+    return Results(
+        tables=tables, findings=conclusions, excluded=(*job.expansion.excluded, *explained.excluded),
+        asked=got.asked + explained.asked, reused=got.reused + explained.reused, failed=got.failed,
+    )  # fmt: skip
+
+
+def plan(suite: str, *, model: str, policy: str = "default") -> PlanSummary:
+    """What a run would ask and what it could tell; asks nothing and loads no weights."""
+    job = prepare(suite, model=model, policy=policy)
+    return planning.summarise(
+        job.suite,
+        policy=job.policy,
+        identity=job.backend.identity,
+        question=job.question,
+        expansion=job.expansion,
+    )
+
+
+def rebuild(folder: Path) -> None:
+    """Report and receipt from what lies in the run's folder; needs no model."""
+    finished = runs.read_run(folder)
+    html = render(finished)
+    (folder / "report.html").write_text(html, encoding="utf-8", newline="\n")
+    attached = {
+        name: (folder / name).read_bytes() for name in ("plan.json", "findings.json", "manifest.json")
+    }
+    write_pdf(
+        html, folder / "report.pdf", made_at=evidence.finished_at(finished.manifest), attachments=attached
+    )
+    evidence.write_receipt(folder)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Explained:
+    """Explanations of a run, in the tables that they add to."""
+
+    attributions: pd.DataFrame
+    responses: pd.DataFrame | None = None
+    scores: pd.DataFrame | None = None
+    deltas: pd.DataFrame | None = None
+    excluded: tuple[Exclusion, ...] = ()
+    asked: int = 0
+    reused: int = 0
+
+
+def _explain(
+    job: Job, scores: pd.DataFrame, differences: pd.DataFrame, *, progress: Progress | None
+) -> _Explained:
+    """Plans coalition prompts, has them answered and scored like all others, and turns the scores into credits."""
+    metric = job.explained
+    known = scores[(scores["metric"] == metric) & scores["value"].notna()]
+    if not metric or known.empty or job.suite.design != "paired":
+        reason = "the answers carry no score that could be attributed to words"
+        return _Explained(
+            attributions=ATTRIBUTIONS.frame(), excluded=(Exclusion(what="explanations", reason=reason),)
+        )
+    settings = ExplainSettings(
+        axes=tuple(job.suite.axes),
+        largest=job.suite.explain.largest,
+        random=job.suite.explain.random,
+        fixed_suffix=job.question.ask,
+    )
+    mask = job.backend.mask_text if isinstance(job.backend, Masks) else None
+    planned = plan_explanations(
+        job.expansion.prompts, job.expansion.pairs, differences, metric=metric, settings=settings, mask_text=mask,
+        seed=job.suite.sampling.seed,
+    )  # fmt: skip
+    got = _answers(job, planned.prompts, _named(progress, "answers for explanations"))
+    values = score(planned.prompts, got.responses, question=job.question, metrics=[metric])
+    made = attribute(planned, values)
+    sides = set(made.scores["prompt_id"])
+    pairs = job.expansion.pairs
+    both = pairs[
+        (pairs["arm"] == "swap")
+        & pairs["axis"].isin(job.suite.axes)
+        & pairs["a"].isin(sides)
+        & pairs["b"].isin(sides)
+    ]
+    names = sorted(set(made.scores["metric"]))
+    return _Explained(
+        attributions=made.attributions,
+        responses=got.responses,
+        scores=made.scores,
+        deltas=deltas(both, made.scores, got.responses, question=job.question, metrics=names),
+        asked=got.asked,
+        reused=got.reused,
+    )
+
+
+def _named(progress: Progress | None, what: str) -> Progress | None:
+    """The callback under another name, so that a second round of questions has a line of its own."""
+    if progress is None:
+        return None
+    return lambda _, done, total: progress(what, done, total)
+
+
+def _answers(job: Job, prompts: pd.DataFrame, progress: Progress | None) -> Collected:
+    """The answers to `prompts`: those that came with the records, or asked through `collect`."""
+    if job.recorded is not None:
+        failed = int((job.recorded["error"] != "").sum())
+        return Collected(responses=job.recorded, asked=0, reused=0, failed=failed)
+    return collect(prompts, backend=job.backend, question=job.question, cache=cache_file(), progress=progress)
+
+
+def cache_file() -> Path:
+    """The journal of answers: in the folder AUDIT_CACHE, else in the user's cache folder."""
+    folder = (
+        os.environ.get("AUDIT_CACHE")
+        or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "audit"
+    )
+    return Path(folder) / "answers.sqlite"
+
+
+def _document(job: Job) -> dict[str, object]:
+    scores_are_computed = job.backend.deterministic and job.question.kind != "generate"
+    return planning.document(
+        job.suite, job.axes, policy=job.policy, identity=job.backend.identity, question=job.question,
+        expansion=job.expansion, version=versions()["audit"], deterministic=scores_are_computed,
+    )  # fmt: skip
+
+
+def _facts(job: Job, results: Results, plan_document: Mapping[str, object]) -> dict[str, object]:
+    """What the manifest says beside the digests of the files."""
+    times = results.tables["responses"]["answered_at"]
+    oldest, newest = (str(times.min()), str(times.max())) if len(times) else ("", "")
+    return {
+        "model": plan_document["model"],
+        "counts": {
+            "prompts": int(results.tables["prompts"]["prompt_id"].nunique()), "pairs": len(results.tables["pairs"]),
+            "responses": len(results.tables["responses"]),
+            "asked": results.asked, "reused": results.reused, "failed": results.failed,
+        },
+        "answered_from": oldest,
+        "answered_to": newest,
+        "answers_older_than_plan": bool(oldest and oldest < str(plan_document["made_at"])),
+        "complete": True,
+    }  # fmt: skip
+
+
+def _stack(first: pd.DataFrame, second: pd.DataFrame | None) -> pd.DataFrame:
+    """Both tables, one below the other."""
+    import pandas as pd
+
+    return first if second is None or second.empty else pd.concat([first, second], ignore_index=True)

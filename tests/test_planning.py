@@ -1,0 +1,62 @@
+"""Plans: what is counted and fixed before the first question."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from scipy import stats as oracle
+from small_suites import write_suite
+from tiny_models import classifier
+
+from audit import pipeline
+from audit.job import prepare
+from audit.planning import decision_count, document, summarise
+
+LABELS = {"id2label": {0: "reject", 1: "invite"}, "label2id": {"reject": 0, "invite": 1}}
+
+
+def test_the_summary_counts_what_the_run_then_asks(tmp_path: Path) -> None:
+    model = f"hf:{classifier(tmp_path / 'model', **LABELS)}"
+    suite = str(write_suite(tmp_path))
+    summary = pipeline.plan(suite, model=model)
+    job = prepare(suite, model=model)
+    assert summary.distinct_prompts == job.expansion.prompts["prompt_id"].nunique()
+    assert summary.prompts_by_arm["swap"] == 3 * 4 * 3
+    assert summary.decision_count == 3 and summary.level == pytest.approx(1 - 0.05 / 3)
+    assert summary.groups == {"gender": 3} and summary.templates == 3 and summary.names == 4
+
+
+def test_detectable_differences_are_those_of_the_t_interval(tmp_path: Path) -> None:
+    model = f"hf:{classifier(tmp_path / 'model', **LABELS)}"
+    for row in pipeline.plan(str(write_suite(tmp_path)), model=model).detectable:
+        se = row.deviation / 3**0.5
+        half = oracle.t.ppf(1 - 0.05 / 3 / 2, 2) * se
+        assert row.half_width == pytest.approx(half)
+        assert row.from_zero == pytest.approx(half + oracle.t.ppf(0.8, 2) * se)
+        assert row.beyond == pytest.approx(0.4 + row.from_zero)
+
+
+def test_the_plan_holds_limits_with_origin_and_the_model_with_digests(tmp_path: Path) -> None:
+    job = prepare(str(write_suite(tmp_path)), model=f"hf:{classifier(tmp_path / 'model', **LABELS)}")
+    plan = document(
+        job.suite, job.axes, policy=job.policy, identity=job.backend.identity, question=job.question,
+        expansion=job.expansion, version="1", deterministic=True,
+    )  # fmt: skip
+    assert plan["limits"]["choice_logit"]["high"] == pytest.approx(0.4)  # type: ignore[index]
+    assert plan["limits"]["choice_logit"]["origin"]  # type: ignore[index]
+    assert any(name.endswith(".safetensors") for name in plan["model"]["digests"])  # type: ignore[index]
+    assert plan["decision_count"] == decision_count(job.suite, job.expansion.prompts) == 3
+
+
+def test_one_template_can_tell_nothing(tmp_path: Path) -> None:
+    job = prepare(str(write_suite(tmp_path)), model=f"hf:{classifier(tmp_path / 'model', **LABELS)}")
+    from dataclasses import replace
+
+    single = replace(
+        job.expansion, prompts=job.expansion.prompts[job.expansion.prompts["template"] == "note"]
+    )
+    made = summarise(
+        job.suite, policy=job.policy, identity=job.backend.identity, question=job.question, expansion=single
+    )
+    assert not any(row.within_possible for row in made.detectable)
