@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,8 @@ if TYPE_CHECKING:
 LABELS = ("reject", "invite")
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 MAX_LENGTH = 256
-PIECES = 1200
+PIECES = 400
+LENGTHS = (2, 3)
 SHAPE: Mapping[str, Any] = {
     "hidden_size": 64,
     "num_hidden_layers": 3,
@@ -30,7 +32,7 @@ def make_tokenizer(texts: Sequence[str]) -> PreTrainedTokenizerFast:
     normalizer, splitter = normalizers.BertNormalizer(lowercase=True), pre_tokenizers.BertPreTokenizer()
     split = (splitter.pre_tokenize_str(normalizer.normalize_str(text)) for text in plain)
     words = sorted({word for parts in split for word, _ in parts})
-    tokens = dict.fromkeys([*SPECIAL, *_pieces(plain), *words])
+    tokens = dict.fromkeys([*SPECIAL, *_pieces(words), *words])
     vocabulary = {token: number for number, token in enumerate(tokens)}
     tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]", max_input_chars_per_word=100))
     tokenizer.normalizer, tokenizer.pre_tokenizer = normalizer, splitter
@@ -46,21 +48,20 @@ def make_tokenizer(texts: Sequence[str]) -> PreTrainedTokenizerFast:
     return made
 
 
-def _pieces(texts: Sequence[str]) -> list[str]:
-    """Letters and the most frequent parts of words."""
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
-
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    letters = [chr(code) for code in range(33, 127)]
-    tokenizer.train_from_iterator(
-        [*texts, *(f"{letter}{letter}" for letter in letters)],
-        trainers.WordPieceTrainer(
-            vocab_size=PIECES, initial_alphabet=letters, special_tokens=list(SPECIAL), show_progress=False
-        ),
-    )
-    return sorted(tokenizer.get_vocab())
+def _pieces(words: Sequence[str]) -> list[str]:
+    """Letters, and the most frequent beginnings and continuations of the words."""
+    begins, goes_on = Counter[str](), Counter[str]()
+    for word in words:
+        for length in LENGTHS:
+            begins[word[:length]] += 1
+            goes_on.update(f"##{word[at : at + length]}" for at in range(1, len(word) - length + 1))
+    letters = [chr(code) for code in range(33, 127) if not chr(code).isupper()]
+    frequent = [
+        piece
+        for counts in (begins, goes_on)
+        for piece, _ in sorted(counts.items(), key=lambda row: (-row[1], row[0]))[:PIECES]
+    ]
+    return [*letters, *(f"##{letter}" for letter in letters), *frequent]
 
 
 def make_model(vocabulary: int) -> BertForSequenceClassification:
