@@ -8,7 +8,7 @@ from typing import cast
 
 from audit.catalogue import load
 from audit.protocols import Exporter
-from audit.records import Expansion
+from audit.records import PAIRS, PROMPTS, Expansion
 from audit.suite import Suite
 
 
@@ -30,7 +30,9 @@ def check(source: str, *, model: str | None = None) -> Checked:
 
     suite = load_suite(source)
     axes = load_axes(suite)
-    if model is None:
+    if suite.recorded is not None and model is None:
+        expansion = Expansion(prompts=PROMPTS.frame(), pairs=PAIRS.frame())
+    elif model is None:
         expansion = expand(suite, axes, ask=suite.question.ask)
     else:
         from audit.job import prepare

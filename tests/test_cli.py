@@ -276,3 +276,8 @@ def until(found: Callable[[], Path | None]) -> Path:
             return path
         time.sleep(0.02)
     raise AssertionError("it never came")
+
+
+def test_check_reads_a_suite_of_recorded_answers_without_them(command: Command) -> None:
+    code, printed, _ = command("check", "recorded/hiring-ranking", "--show")
+    assert code == 0 and "no mistakes found" in printed
