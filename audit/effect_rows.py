@@ -11,7 +11,7 @@ import numpy as np
 from audit import stats
 from audit.contrasts import Contrasts
 from audit.measures import Measured
-from audit.records import Card, Design, content_id
+from audit.records import ALL, REFERENCE, Card, Contrast, Design, content_id
 from audit.stats import MIN_NAMES, Floats
 
 if TYPE_CHECKING:
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Flags = NDArray[np.bool_]
+
+
+KINDS: dict[str, Contrast] = {ALL: "others", REFERENCE: "reference"}
+"""Kind of contrast by its `group_a`; every other is a pair."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,6 +103,7 @@ def rows_of(part: Part, level: Floats, p_adjusted: Floats, *, suite: str, power:
         "effect_id": [content_id("effect", suite, part.name, *key) for key in keys],
         "metric": part.name, "axis": contrasts.axis, "stratum": contrasts.stratum, "design": part.design,
         "group_a": contrasts.group_a, "group_b": contrasts.group_b, "decision": part.decision,
+        "contrast": [KINDS.get(group, "pair") for group in contrasts.group_a],
         "template_count": found.counts.templates, "name_count": estimates.names if part.named else 0,
         "cluster_count": estimates.units, "pair_count": found.counts.pairs, "failed_count": found.counts.failed,
         "estimate": estimates.value, "scale": "log_ratio" if part.logs else "difference",

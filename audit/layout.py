@@ -87,6 +87,12 @@ class RecordedLayout(BaseModel, extra="forbid", frozen=True, use_attribute_docst
     """Number of the draw."""
     answered_at: Text | None = None
     """When it was answered: ISO 8601, or seconds since 1970."""
+    expected: Text | None = None
+    """The right answer, for metrics with labels."""
+    reference: tuple[GroupId, ...] = ()
+    """Groups that together are the reference of the contrasts `reference`; for one of them, the others are."""
+    controls: tuple[GroupId, ...] = ()
+    """Groups of the reference that differ from it by an edit that cannot matter: the noise floor."""
     candidates: Candidates | None = None
     """Design `ranking`: the candidates of one answer."""
     axis: RecordedAxis | None = None

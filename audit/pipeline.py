@@ -21,7 +21,7 @@ from audit.job import Job, prepare
 from audit.machine import versions
 from audit.planning import PlanSummary
 from audit.protocols import Masks
-from audit.records import ATTRIBUTIONS, Exclusion, Finding, Progress
+from audit.records import ATTRIBUTIONS, CLASSICAL, SUBGROUPS, Exclusion, Finding, Progress
 from audit.report.pdf import write_pdf
 from audit.report.render import render
 from audit.score import deltas, score
@@ -86,6 +86,7 @@ def compute(job: Job, *, progress: Progress | None = None) -> Results:
         "prompts": prompts, "pairs": pairs, "responses": _stack(got.responses, explained.responses),
         "scores": _stack(scores, explained.scores), "deltas": _stack(differences, explained.deltas), "effects": judged,
         "groups": groups, "attributions": explained.attributions,
+        "subgroups": SUBGROUPS.frame(), "classical": CLASSICAL.frame(),
     }  # fmt: skip
     return Results(
         tables=tables, findings=conclusions, excluded=(*job.expansion.excluded, *explained.excluded),

@@ -1,7 +1,9 @@
 """The contracts that plug-ins meet: a capability is a protocol, asked for with `isinstance`.
 
-Back ends: `Backend` and what it can do (`Classifies`, `Chooses`, `Generates`, `Masks`, `Replays`, `HoldsRecords`).
-Metrics: `Metric` (answer → number), `PairMetric` (two answers → number), `Summary` (two group means → number).
+Back ends: `Backend` and what it can do (`Classifies`, `Chooses`, `Generates`, `ScoresText`, `PredictsNext`, `Masks`,
+`Replays`, `HoldsRecords`).
+Metrics: `Metric` (answer → number), `PairMetric` (two scores → number), `Compares` (two answers → number), `Summary` (two
+group means → number), `ReadByModel` (a second model reads the answer).
 Explanations: `Attributor`. Report and exports: `Section`, `Exporter`.
 """
 
@@ -12,7 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from audit.records import Answer, Card, ModelIdentity, Prompt, Question, QuestionKind, Recorded, Run
+from audit.records import (
+    Answer,
+    Card,
+    ModelIdentity,
+    Prompt,
+    Question,
+    QuestionKind,
+    Reading,
+    Recorded,
+    Run,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,6 +82,28 @@ class Generates(Protocol):
 
 
 @runtime_checkable
+class ScoresText(Protocol):
+    """Text → its log-likelihood."""
+
+    def log_likelihood(self, prompts: Sequence[Prompt]) -> list[Answer]:
+        """One answer a prompt, in order; `scores` holds `log_likelihood` (causal models) or `pseudo_log_likelihood`
+        (masked models), natural logarithm summed over the scored tokens, and `tokens`, their number.
+        """
+        ...
+
+
+@runtime_checkable
+class PredictsNext(Protocol):
+    """Prompt → probabilities of the next token."""
+
+    def next_token(self, prompts: Sequence[Prompt]) -> list[Answer]:
+        """One answer a prompt, in order; `scores` maps the likeliest tokens to their log-probabilities, and the empty
+        text to that of all others together.
+        """
+        ...
+
+
+@runtime_checkable
 class Masks(Protocol):
     """Has a word that means "nothing here" (removal game)."""
 
@@ -113,6 +147,8 @@ class Answers:
     errors: Sequence[str]
     labels: tuple[str, ...]
     log_probs: NDArray[np.float64]
+    expected: Sequence[str] = ()
+    """The right answer of each row where one is known, else an empty text; empty where none is known at all."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -158,6 +194,40 @@ class PairMetric(Protocol):
 
     def between(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
         """`a`, `b` of shape (pairs, repeats) → (pairs,); NaN where either side has no value."""
+        ...
+
+
+@runtime_checkable
+class Compares(Protocol):
+    """Two answers, as they are → an unsigned number, averaged over all combinations of repeats."""
+
+    @property
+    def card(self) -> Card:
+        """Definition, range, source."""
+        ...
+
+    @property
+    def kinds(self) -> frozenset[QuestionKind]:
+        """Questions it can be computed for."""
+        ...
+
+    def compare(self, answers: Answers, a: NDArray[np.intp], b: NDArray[np.intp], question: Question) -> Values:
+        """One value for each pair of rows a[i], b[i] of `answers`."""
+        ...
+
+
+@runtime_checkable
+class ReadByModel(Protocol):
+    """A score of text answers that a second model gives; the pipeline asks it like every other model."""
+
+    @property
+    def card(self) -> Card:
+        """Definition, range, source."""
+        ...
+
+    @property
+    def reading(self) -> Reading:
+        """Which model reads unless the suite names another, what it is asked, and what its labels count."""
         ...
 
 

@@ -27,6 +27,8 @@ QUESTION_KEYS: Mapping[str, Keys] = {
     "choose": Keys(needed=frozenset({"ask", "options", "favourable"})),
     "rate": Keys(needed=frozenset({"ask", "low", "high"})),
     "generate": Keys(needed=frozenset(), allowed=frozenset({"ask", "max_tokens"})),
+    "likelihood": Keys(needed=frozenset()),
+    "next_token": Keys(needed=frozenset(), allowed=frozenset({"ask"})),
 }
 
 
@@ -55,7 +57,8 @@ class QuestionSpec(
     """What is asked about every prompt."""
 
     kind: QuestionKind
-    """classify: a classifier's label. choose: one of the options. rate: a number. generate: a text."""
+    """classify: a classifier's label. choose: one of the options. rate: a number. generate: a text. likelihood: how
+    probable the prompt itself is. next_token: how probable each next token is."""
     ask: str = ""
     """The question in words, put after the prompt; may hold `$slots`."""
     options: tuple[Text, ...] = ()

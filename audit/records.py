@@ -2,7 +2,7 @@
 
 Single things are frozen dataclasses. Many things of one kind are a pandas DataFrame whose columns are
 named and explained here (`PROMPTS`, `PAIRS`, `RESPONSES`, `SCORES`, `DELTAS`, `EFFECTS`, `GROUPS`,
-`ATTRIBUTIONS`). Ids are hashes of content, so the same suite gives the same ids on every machine.
+`ATTRIBUTIONS`, `SUBGROUPS`, `CLASSICAL`). Ids are hashes of content, so the same suite gives the same ids on every machine.
 """
 
 from __future__ import annotations
@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Role = Literal["text", "system", "user", "assistant"]
-QuestionKind = Literal["classify", "choose", "rate", "generate"]
+QuestionKind = Literal["classify", "choose", "rate", "generate", "likelihood", "next_token"]
 Design = Literal["paired", "groups", "ranking"]
 Generalise = Literal["templates", "items"]
 Arm = Literal["swap", "again", "name", "edit", "paraphrase", "explain"]
+Contrast = Literal["pair", "others", "reference", "interaction"]
+"""pair: b against a. others: b against the mean of the other groups. reference: b against the mean of reference inputs.
+interaction: whether the two changes of an intersection together do more than one after the other."""
 Scale = Literal["difference", "log_ratio"]
 Verdict = Literal["beyond", "within", "undecided", "not_measured"]
 Game = Literal["swap", "removal", "gap"]
@@ -31,6 +34,8 @@ VERDICTS: tuple[Verdict, ...] = ("beyond", "within", "undecided", "not_measured"
 CONTROL_ARMS: tuple[Arm, ...] = ("again", "name", "edit", "paraphrase")
 ALL = "*"
 """Stratum: all strata together. `group_a`: the mean of the other groups."""
+REFERENCE = "reference"
+"""`group_a` of a contrast with the mean of reference inputs."""
 
 
 def content_id(*parts: object) -> str:
@@ -76,6 +81,7 @@ class Question:
 
     classify: the label `favourable` among the model's labels. choose: one of `options`.
     rate: a number from `low` to `high`. generate: free text of at most `max_tokens` tokens.
+    likelihood: how probable the prompt itself is. next_token: how probable each next token is.
     `ask` (already appended to the prompts) is kept for the report.
     """
 
@@ -120,6 +126,37 @@ class ModelIdentity:
         """Key of the answer cache: weights and settings where there are weights, else kind and name too."""
         place = ["", "", ""] if self.digests else [self.kind, self.name, self.revision]
         return content_id("model", *place, dict(self.digests), dict(self.settings))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """How a second model reads the text answers for one metric: what it is asked, and what its answer counts.
+
+    `prompt` holds `$answer`, and may hold `$prompt` (what the audited model was asked). The value of an answer is
+    Σ p(label)·value(label) / Σ p(label) over the labels of `values`; for the question `rate` it is the rating.
+    """
+
+    metric: str
+    model: str
+    """KIND:NAME, or the path of a model file."""
+    question: Question
+    prompt: str = "$answer"
+    values: Mapping[str, float] = field(default_factory=dict)
+    repeats: int = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Correction:
+    """What the measured errors of a judge do to the effects of its metric: estimate / divisor, errors included."""
+
+    metric: str
+    divisor: float
+    """Sensitivity + specificity - 1; 1 where nothing is corrected."""
+    divisor_se: float
+    note: str
+    """Added to the reason of every effect of the metric."""
+    refused: str = ""
+    """Why the metric's effects are `not_measured`; empty where they are."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -184,6 +221,8 @@ class Column:
     name: str
     dtype: Literal["str", "float64", "int64", "bool"]
     meaning: str
+    default: object = None
+    """What stands in rows that were made without this column; None: they are refused."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -205,12 +244,18 @@ class Table:
         source = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows))
         if source.empty and not len(source.columns):
             source = pd.DataFrame({name: [] for name in self.names})
+        for column in self.columns:
+            if column.default is not None and column.name not in source.columns:
+                source = source.assign(**{column.name: column.default})
         typed = {column.name: source[column.name].astype(column.dtype) for column in self.columns}
         return pd.DataFrame(typed).reset_index(drop=True)
 
 
-def _table(name: str, /, **columns: tuple[str, str]) -> Table:
-    parts = (Column(name=key, dtype=dtype, meaning=text) for key, (dtype, text) in columns.items())  # type: ignore[arg-type]
+def _table(name: str, /, **columns: tuple[str, str] | tuple[str, str, object]) -> Table:
+    parts = (
+        Column(name=key, dtype=dtype, meaning=text, default=default[0] if default else None)  # type: ignore[arg-type]
+        for key, (dtype, text, *default) in columns.items()
+    )
     return Table(name=name, columns=tuple(parts))
 
 
@@ -230,6 +275,7 @@ PROMPTS = _table(
     repeats=("int64", "how many answers are wanted; the again arm uses repeats n … 2n-1 of its base"),
     messages=("str", "JSON list of [role, text]"),
     spans=("str", "JSON list of [part, start, end, slot]"),
+    expected=("str", "the right answer (an option, a label, a number), where one is known", ""),
 )
 PAIRS = _table(
     "pairs",
@@ -287,8 +333,9 @@ EFFECTS = _table(
     axis=("str", "axis"),
     stratum=("str", "stratum or `*`"),
     design=("str", "paired, groups, ranking"),
-    group_a=("str", "group, or `*`: the mean of the other groups"),
-    group_b=("str", "group"),
+    group_a=("str", "group; `*`: the mean of the other groups; `reference`: the mean of the reference inputs"),
+    group_b=("str", "group; interactions: the intersection in which both parts differ from group_a"),
+    contrast=("str", "pair, others, reference, interaction", "pair"),
     decision=("bool", "marked for decision in the suite; everything else is exploration"),
     template_count=("int64", "distinct templates with a value"),
     name_count=("int64", "distinct aligned persons with a value"),
@@ -367,7 +414,47 @@ ATTRIBUTIONS = _table(
     reliable=("bool", "whether every bar for this explanation was met"),
     reason=("str", "which bar was missed"),
 )
-TABLES: tuple[Table, ...] = (PROMPTS, PAIRS, RESPONSES, SCORES, DELTAS, EFFECTS, GROUPS, ATTRIBUTIONS)
+SUBGROUPS = _table(
+    "subgroups",
+    metric=("str", "metric name"),
+    axis=("str", "axis or intersection"),
+    stratum=("str", "stratum or `*`"),
+    group=("str", "group of the axis"),
+    searched=("int64", "how many subgroups of this metric were compared in the search half"),
+    search_clusters=("int64", "clusters of the half that was searched"),
+    search_estimate=("float64", "mean of the subgroup minus mean of all others, in the half that was searched"),
+    clusters=("int64", "clusters of the other half, on which everything below rests"),
+    n=("int64", "answers of the subgroup in that half"),
+    estimate=("float64", "the same difference in the other half"),
+    se=("float64", "cluster-robust standard error"),
+    df=("float64", "degrees of freedom"),
+    low=("float64", "interval, lower end"),
+    high=("float64", "interval, upper end"),
+    level=("float64", "level of that interval: 1 - alpha / number of metrics searched"),
+    p_value=("float64", "two-sided, null of no difference, other half"),
+    p_adjusted=("float64", "times the number of metrics searched"),
+    confirmed=("bool", "whether the interval of the other half excludes zero on the side that the search showed"),
+    reason=("str", "why nothing could be searched or confirmed; empty otherwise"),
+)
+CLASSICAL = _table(
+    "classical",
+    effect_id=("str", "the effect that the test is about"),
+    metric=("str", "metric name"),
+    axis=("str", "axis"),
+    stratum=("str", "stratum or `*`"),
+    group_a=("str", "group"),
+    group_b=("str", "group"),
+    test=("str", "two_proportion_z, fisher_exact, mcnemar_exact, mixed_model"),
+    n=("int64", "answers or pairs the test counts"),
+    estimate=("float64", "what the test compares with no difference, b - a"),
+    se=("float64", "its standard error; NaN for exact tests"),
+    statistic=("float64", "test statistic; NaN for exact tests"),
+    p_value=("float64", "two-sided"),
+    note=("str", "what the test ignores, or why it could not be computed"),
+)
+TABLES: tuple[Table, ...] = (
+    PROMPTS, PAIRS, RESPONSES, SCORES, DELTAS, EFFECTS, GROUPS, ATTRIBUTIONS, SUBGROUPS, CLASSICAL,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -408,3 +495,5 @@ class Run:
     attributions: pd.DataFrame
     findings: tuple[Finding, ...]
     excluded: tuple[Exclusion, ...]
+    subgroups: pd.DataFrame = field(default_factory=lambda: SUBGROUPS.frame())
+    classical: pd.DataFrame = field(default_factory=lambda: CLASSICAL.frame())

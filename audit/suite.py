@@ -100,8 +100,9 @@ class DecisionEntry(BaseModel, extra="forbid", frozen=True, use_attribute_docstr
     """One of the suite's metrics."""
     axis: Text
     """One of the suite's axes or intersections."""
-    contrasts: Literal["pairs", "others"] = "pairs"
-    """pairs: every two groups. others: each group against the mean of the others."""
+    contrasts: Literal["pairs", "others", "reference", "interaction"] = "pairs"
+    """pairs: every two groups. others: each group against the mean of the others. reference: each group against the
+    reference inputs of recorded answers. interaction: whether an intersection is worse than its parts."""
     strata: Flag = False
     """true: one effect for each stratum instead of one over all."""
 

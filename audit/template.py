@@ -44,6 +44,8 @@ class Template(
     """Fillers of which this template takes only some values."""
     group: GroupId | None = None
     """Design `groups`: the group that this text belongs to."""
+    expected: Text | None = None
+    """The right answer, where one is known: an option, a label or a number; for metrics with labels."""
 
     @property
     def turns(self) -> tuple[tuple[str, str], ...]:
