@@ -123,12 +123,23 @@ def run(
 
 
 @app.command()
-def plan(suites: Suites, model: Model, policy: PolicyName = "default") -> None:
+def plan(
+    suites: Suites,
+    model: Model,
+    policy: PolicyName = "default",
+    like: Annotated[
+        Path | None,
+        typer.Option(
+            "--like", metavar="RUN", help="Take scatter and speed of the answers from an earlier run."
+        ),
+    ] = None,
+) -> None:
     """Show what a run would ask, and which differences it could tell. Asks nothing, loads no weights."""
     from audit import console, pipeline
 
     for suite in suites:
-        console.plan(console.out(), pipeline.plan(suite, model=model, policy=policy))
+        found = pipeline.plan(suite, model=model, policy=policy, earlier=like)
+        console.plan(console.out(), found)
 
 
 @app.command()

@@ -73,6 +73,7 @@ def plan(console: Console, summary: PlanSummary) -> None:
     say(console, f"answers    {summary.answers:,}, about {summary.tokens:,} tokens")
     groups = ", ".join(f"{axis} ({count})" for axis, count in summary.groups.items())
     say(console, f"material   {summary.templates} template clusters, {summary.names} names, groups: {groups}")
+    say(console, f"time       {_times(summary)}")
     say(console, f"decisions  {summary.decision_count}, each at level {summary.level:.4f}")
     for line in summary.excluded:
         say(console, f"left out   {line}")
@@ -169,19 +170,34 @@ def number(value: float, *, signed: bool = False) -> str:
     return f"{value:+.3f}" if signed else f"{value:.3f}"
 
 
+def _times(summary: PlanSummary) -> str:
+    """How long the answers take: at the speed of an earlier run, else for three speeds."""
+    note = "; explanations ask more on top" if summary.explained else ""
+    if math.isfinite(summary.answers_per_s):
+        rate = summary.answers_per_s
+        return f"{_duration(summary.answers / rate)} at {rate:,.1f} answers a second, as in that run{note}"
+    speeds = ", ".join(f"{_duration(summary.answers / rate)} at {rate}" for rate in (1, 10, 100))
+    return f"{speeds} answers a second{note}"
+
+
+def _duration(seconds: float) -> str:
+    """A time in the unit that fits."""
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} s"
+
+
 def _detectable(summary: PlanSummary) -> Table:
-    title = f"{summary.metric}, limit {number(summary.limit)}: what the plan can tell"
     table = Table(
-        "if templates scatter by (SD)",
-        "half-width",
-        "told from zero",
-        "called beyond",
-        "within possible",
-        title=title,
-    )
+        "metric", "limit", "if clusters scatter by (SD)", "half-width", "told from zero", "called beyond",
+        "within possible", title="What the plan can tell", box=box.SIMPLE_HEAD, pad_edge=False,
+    )  # fmt: skip
     for row in summary.detectable:
-        cells = (row.deviation, row.half_width, row.from_zero, row.beyond)
-        table.add_row(*(number(cell) for cell in cells), "yes" if row.within_possible else "no")
+        scatter = number(row.deviation) + ("" if row.source == "assumed" else f" ({row.source})")
+        cells = (number(cell) for cell in (row.half_width, row.from_zero, row.beyond))
+        within = "no limit" if math.isnan(row.limit) else "yes" if row.within_possible else "no"
+        table.add_row(escape(row.metric), number(row.limit), escape(scatter), *cells, within)
     return table
 
 

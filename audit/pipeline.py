@@ -94,8 +94,8 @@ def compute(job: Job, *, progress: Progress | None = None) -> Results:
     )  # fmt: skip
 
 
-def plan(suite: str, *, model: str, policy: str = "default") -> PlanSummary:
-    """What a run would ask and what it could tell; asks nothing and loads no weights."""
+def plan(suite: str, *, model: str, policy: str = "default", earlier: Path | None = None) -> PlanSummary:
+    """What a run would ask and what it could tell, also if answers scatter as in the run `earlier`; asks nothing."""
     job = prepare(suite, model=model, policy=policy)
     return planning.summarise(
         job.suite,
@@ -103,6 +103,7 @@ def plan(suite: str, *, model: str, policy: str = "default") -> PlanSummary:
         identity=job.backend.identity,
         question=job.question,
         expansion=job.expansion,
+        earlier=None if earlier is None else runs.read_run(earlier),
     )
 
 

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, cast
 
 from audit import stats
 from audit.axis import Axis
 from audit.policy import Policy
-from audit.records import CONTROL_ARMS, Expansion, ModelIdentity, Question, content_id
+from audit.records import ALL, CONTROL_ARMS, Expansion, ModelIdentity, Question, Run, content_id
 from audit.suite import Suite
 
 if TYPE_CHECKING:
     import pandas as pd
 
-DEVIATIONS = (0.05, 0.1, 0.2, 0.4)
-"""Standard deviations of a template's mean difference, in units of the metric, for which `audit plan` prints."""
+DEVIATIONS = (0.5, 1.0, 2.0, 4.0)
+"""Standard deviations of a template's mean difference, in units of the limit, for which `audit plan` prints."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Detectable:
     """What a plan can tell when a template's mean difference scatters with `deviation` (units of the metric)."""
 
+    metric: str
+    limit: float
+    source: str
+    """Where the deviation comes from: `assumed`, or effects of an earlier run."""
     deviation: float
     half_width: float
     from_zero: float
@@ -46,9 +52,11 @@ class PlanSummary:
     groups: Mapping[str, int]
     decision_count: int
     level: float
-    metric: str
-    limit: float
     detectable: tuple[Detectable, ...]
+    answers_per_s: float
+    """How fast the answers of an earlier run came; NaN without one."""
+    explained: bool
+    """Whether pairs will be explained, which asks more prompts than are counted here."""
     excluded: tuple[str, ...]
 
 
@@ -113,19 +121,20 @@ def decision_count(suite: Suite, prompts: pd.DataFrame) -> int:
 
 
 def summarise(
-    suite: Suite, *, policy: Policy, identity: ModelIdentity, question: Question, expansion: Expansion
-) -> PlanSummary:
-    """Counts, and what the plan could tell for a range of standard deviations."""
+    suite: Suite, *, policy: Policy, identity: ModelIdentity, question: Question, expansion: Expansion,
+    earlier: Run | None = None,
+) -> PlanSummary:  # fmt: skip
+    """Counts, and what the plan could tell: for a range of standard deviations, and for those of an earlier run."""
     prompts = expansion.prompts
     unique = prompts.drop_duplicates("prompt_id")
     count = decision_count(suite, prompts)
-    level = 1 - policy.alpha / max(count, 1)
-    metric = suite.decision[0].metric if suite.decision else (suite.metrics[0] if suite.metrics else "")
-    limit = policy.limit(
-        metric, scale_low=question.low, scale_high=question.high, groups=int(prompts["group"].nunique())
-    )
-    margin = limit.high if limit else float("nan")
     clusters = int(prompts["cluster"].nunique())
+    terms = _Terms(clusters=clusters, level=1 - policy.alpha / max(count, 1), power=policy.power)
+    margins = {
+        name: min(-float(str(limit["low"])), float(str(limit["high"])))
+        for name, limit in limits(suite, policy, question=question, expansion=expansion).items()
+    }
+    decided = list(dict.fromkeys(entry.metric for entry in suite.decision)) or list(suite.metrics[:1])
     return PlanSummary(
         suite=suite.id, model=f"{identity.kind}:{identity.name}", question=question.kind,
         prompts_by_arm={arm: int((prompts["arm"] == arm).sum()) for arm in ("swap", *CONTROL_ARMS)},
@@ -134,26 +143,69 @@ def summarise(
         tokens=int(unique["messages"].str.len().sum() / 4),
         templates=clusters, names=int(prompts["name"].nunique()),
         groups={str(axis): int(n) for axis, n in prompts.groupby("axis")["group"].nunique().items()},
-        decision_count=count, level=level, metric=metric, limit=margin,
-        detectable=tuple(_detectable(d, clusters, level=level, power=policy.power, margin=margin) for d in DEVIATIONS),
+        decision_count=count, level=terms.level,
+        detectable=tuple(
+            row for metric in decided
+            for row in _of_metric(metric, margins.get(metric, float("nan")), terms, earlier)
+        ),
+        answers_per_s=float("nan") if earlier is None else _speed(earlier),
+        explained=suite.recorded is None and suite.explain.largest + suite.explain.random > 0,
         excluded=tuple(f"{e.what}: {e.reason} ({e.count})" for e in expansion.excluded),
     )  # fmt: skip
 
 
-def _detectable(deviation: float, clusters: int, *, level: float, power: float, margin: float) -> Detectable:
-    """t interval over `clusters` template means that scatter with `deviation`."""
-    if clusters < 2:
-        nan = float("nan")
-        return Detectable(
-            deviation=deviation, half_width=nan, from_zero=nan, beyond=nan, within_possible=False
-        )
-    se = deviation / clusters**0.5
-    half = stats.t_quantile(1 - (1 - level) / 2, clusters - 1) * se
-    from_zero = half + stats.t_quantile(power, clusters - 1) * se
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Terms:
+    """What the plan fixes for every effect."""
+
+    clusters: int
+    level: float
+    power: float
+
+
+def _of_metric(metric: str, margin: float, terms: _Terms, earlier: Run | None) -> list[Detectable]:
+    """What can be told of one metric, for every deviation that is assumed or was seen."""
+    unit = 1.0 if math.isnan(margin) else margin
+    assumed = [("assumed", factor * unit) for factor in DEVIATIONS]
+    seen = [] if earlier is None else _deviations(earlier, metric)
+    return [
+        _detectable(metric, margin, terms, source=source, deviation=size) for source, size in assumed + seen
+    ]
+
+
+def _deviations(earlier: Run, metric: str) -> list[tuple[str, float]]:
+    """Middle and largest scatter of the clusters in an earlier run's effects of this metric: se times root of clusters.
+
+    Decision effects where the run has them, else all pooled effects.
+    """
+    mine = earlier.effects[(earlier.effects["metric"] == metric) & earlier.effects["se"].notna()]
+    chosen = mine[mine["decision"]] if mine["decision"].any() else mine[mine["stratum"] == ALL]
+    scatter = chosen["se"] * chosen["cluster_count"] ** 0.5
+    if scatter.empty:
+        return []
+    name = f"{earlier.plan['digest']}"[:8]
+    return [(f"run {name}, middle", float(scatter.median())), (f"run {name}, largest", float(scatter.max()))]
+
+
+def _speed(earlier: Run) -> float:
+    """Answers a second between the first and the last answer of a run that asked for all of them; else NaN."""
+    counts = cast("Mapping[str, int]", earlier.manifest.get("counts") or {})
+    asked = 0 if counts.get("reused") else counts.get("asked", 0)
+    first, last = (str(earlier.manifest.get(key) or "") for key in ("answered_from", "answered_to"))
+    if not (asked and first and last):
+        return float("nan")
+    seconds = (datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds()
+    return float(asked) / seconds if seconds > 0 else float("nan")
+
+
+def _detectable(metric: str, margin: float, terms: _Terms, *, source: str, deviation: float) -> Detectable:
+    """t interval over the means of clusters that scatter with `deviation`."""
+    half = from_zero = float("nan")
+    if terms.clusters >= 2:
+        se, df = deviation / terms.clusters**0.5, terms.clusters - 1
+        half = stats.t_quantile(1 - (1 - terms.level) / 2, df) * se
+        from_zero = half + stats.t_quantile(terms.power, df) * se
     return Detectable(
-        deviation=deviation,
-        half_width=half,
-        from_zero=from_zero,
-        beyond=margin + from_zero,
-        within_possible=half < margin,
-    )
+        metric=metric, limit=margin, source=source, deviation=deviation, half_width=half,
+        from_zero=from_zero, beyond=margin + from_zero, within_possible=half < margin,
+    )  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from tiny_models import classifier
 from audit import pipeline
 from audit.job import prepare
 from audit.planning import decision_count, document, summarise
+from audit.runs import read_run
 
 LABELS = {"id2label": {0: "reject", 1: "invite"}, "label2id": {"reject": 0, "invite": 1}}
 
@@ -29,7 +32,9 @@ def test_the_summary_counts_what_the_run_then_asks(tmp_path: Path) -> None:
 
 def test_detectable_differences_are_those_of_the_t_interval(tmp_path: Path) -> None:
     model = f"hf:{classifier(tmp_path / 'model', **LABELS)}"
-    for row in pipeline.plan(str(write_suite(tmp_path)), model=model).detectable:
+    rows = pipeline.plan(str(write_suite(tmp_path)), model=model).detectable
+    assert [row.deviation for row in rows] == pytest.approx([0.2, 0.4, 0.8, 1.6])
+    for row in rows:
         se = row.deviation / 3**0.5
         half = oracle.t.ppf(1 - 0.05 / 3 / 2, 2) * se
         assert row.half_width == pytest.approx(half)
@@ -51,8 +56,6 @@ def test_the_plan_holds_limits_with_origin_and_the_model_with_digests(tmp_path: 
 
 def test_one_template_can_tell_nothing(tmp_path: Path) -> None:
     job = prepare(str(write_suite(tmp_path)), model=f"hf:{classifier(tmp_path / 'model', **LABELS)}")
-    from dataclasses import replace
-
     single = replace(
         job.expansion, prompts=job.expansion.prompts[job.expansion.prompts["template"] == "note"]
     )
@@ -60,3 +63,51 @@ def test_one_template_can_tell_nothing(tmp_path: Path) -> None:
         job.suite, policy=job.policy, identity=job.backend.identity, question=job.question, expansion=single
     )
     assert not any(row.within_possible for row in made.detectable)
+
+
+def test_an_earlier_run_gives_the_scatter_of_its_effects_and_its_speed(tmp_path: Path) -> None:
+    model = f"hf:{classifier(tmp_path / 'model', **LABELS)}"
+    suite = str(write_suite(tmp_path))
+    earlier = pipeline.run(suite, model=model, output=tmp_path / "runs")
+    effects = read_run(earlier).effects
+    decided = effects[effects["decision"]]
+    scatter = decided["se"] * decided["cluster_count"] ** 0.5
+    made = pipeline.plan(suite, model=model, earlier=earlier)
+    seen = {row.source.split(", ")[1]: row.deviation for row in made.detectable if row.source != "assumed"}
+    assert seen == pytest.approx({"middle": scatter.median(), "largest": scatter.max()})
+
+
+@pytest.mark.parametrize(
+    ("asked", "reused", "seconds", "speed"),
+    [(600, 0, 60, 10.0), (600, 1, 60, None), (0, 0, 60, None), (9, 0, 0, None)],
+)
+def test_the_speed_is_that_of_a_run_which_asked_for_every_answer(
+    tmp_path: Path, asked: int, reused: int, seconds: int, speed: float | None
+) -> None:
+    model = f"hf:{classifier(tmp_path / 'model', **LABELS)}"
+    suite = str(write_suite(tmp_path))
+    run = read_run(pipeline.run(suite, model=model, output=tmp_path / "runs"))
+    times = {
+        "answered_from": "2026-11-20T10:00:00Z",
+        "answered_to": f"2026-11-20T10:0{seconds // 60}:{seconds % 60:02d}Z",
+    }
+    earlier = replace(run, manifest={**run.manifest, **times, "counts": {"asked": asked, "reused": reused}})
+    job = prepare(suite, model=model)
+    made = summarise(
+        job.suite, policy=job.policy, identity=job.backend.identity, question=job.question, expansion=job.expansion,
+        earlier=earlier,
+    )  # fmt: skip
+    assert made.answers_per_s == pytest.approx(speed) if speed else math.isnan(made.answers_per_s)
+
+
+def test_a_metric_without_a_limit_is_planned_without_within(tmp_path: Path) -> None:
+    job = prepare(str(write_suite(tmp_path)), model=f"hf:{classifier(tmp_path / 'model', **LABELS)}")
+    policy = job.policy.model_copy(update={"limits": {}})
+    made = summarise(
+        job.suite,
+        policy=policy,
+        identity=job.backend.identity,
+        question=job.question,
+        expansion=job.expansion,
+    )
+    assert made.detectable and not any(row.within_possible for row in made.detectable)
