@@ -149,6 +149,7 @@ def check(
         bool, typer.Option("--show", help="Print every template with the differing words marked.")
     ] = False,
     model: MaybeModel = None,
+    policy: PolicyName = "default",
 ) -> None:
     """Read suites and their axes, report every mistake, and count what they expand to."""
     from audit import commands, console
@@ -156,7 +157,7 @@ def check(
     problems: list[str] = []
     for suite in suites:
         try:
-            checked = commands.check(suite, model=model)
+            checked = commands.check(suite, model=model, policy=policy)
         except InputError as error:
             problems.append(str(error))
             continue

@@ -21,13 +21,14 @@ class Checked:
     warnings: tuple[str, ...]
 
 
-def check(source: str, *, model: str | None = None) -> Checked:
+def check(source: str, *, model: str | None = None, policy: str = "default") -> Checked:
     """Reads and expands a suite, as `model` would be asked where one is given; InputError lists every mistake."""
     from audit.expand import expand
     from audit.lint import lint
     from audit.policy import load_policy
     from audit.suite import load_axes, load_suite
 
+    limits = load_policy(policy)
     suite = load_suite(source)
     axes = load_axes(suite)
     if suite.recorded is not None and model is None:
@@ -38,9 +39,7 @@ def check(source: str, *, model: str | None = None) -> Checked:
         from audit.job import prepare
 
         expansion = prepare(source, model=model).expansion
-    return Checked(
-        suite=suite, expansion=expansion, warnings=tuple(lint(suite, axes, load_policy("default")))
-    )
+    return Checked(suite=suite, expansion=expansion, warnings=tuple(lint(suite, axes, limits)))
 
 
 def export(run: Path, *, format: str, output: Path) -> list[Path]:

@@ -281,3 +281,13 @@ def until(found: Callable[[], Path | None]) -> Path:
 def test_check_reads_a_suite_of_recorded_answers_without_them(command: Command) -> None:
     code, printed, _ = command("check", "recorded/hiring-ranking", "--show")
     assert code == 0 and "no mistakes found" in printed
+
+
+def test_check_warns_by_the_limits_of_the_policy_that_is_named(command: Command, tmp_path: Path) -> None:
+    suite = write_suite(tmp_path)
+    policy = tmp_path / "house.yaml"
+    text = (ROOT / "audit/policies/default.yaml").read_text(encoding="utf-8")
+    policy.write_text(text.replace("  choice_logit:\n", "  length:\n"), encoding="utf-8")
+    assert "no limit for 'choice_logit'" not in command("check", suite)[1]
+    assert "no limit for 'choice_logit'" in command("check", suite, "--policy", policy)[1]
+    assert command("check", suite, "--policy", "defualt")[0] == 2
