@@ -19,7 +19,7 @@ from audit.buckets import batches
 from audit.errors import AuditError, InputError
 from audit.journal import Entry, Journal, Key
 from audit.machine import now, stamp
-from audit.protocols import Backend, Chooses, Classifies, Generates, Replays
+from audit.protocols import Backend, Chooses, Classifies, Generates, PredictsNext, Replays, ScoresText
 from audit.records import RESPONSES, Answer, Message, Progress, Prompt, Question
 
 if TYPE_CHECKING:
@@ -136,6 +136,10 @@ def _way(backend: Backend, question: Question, texts: Mapping[str, str]) -> _Way
     if kind == "rate" and isinstance(backend, Chooses):
         numbers = _numbers(question)
         return _Way(ask=lambda ids, _: _rated(backend, _read(ids, texts), numbers), draws=not steady)
+    if kind == "likelihood" and isinstance(backend, ScoresText):
+        return _Way(ask=lambda ids, _: backend.log_likelihood(_read(ids, texts)), draws=not steady)
+    if kind == "next_token" and isinstance(backend, PredictsNext):
+        return _Way(ask=lambda ids, _: backend.next_token(_read(ids, texts)), draws=not steady)
     if kind in ("rate", "generate") and isinstance(backend, Generates):
         ask = partial(backend.generate, question=question)
         return _Way(ask=lambda ids, n: ask(_read(ids, texts), repeat=n), draws=True)

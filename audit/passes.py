@@ -20,7 +20,12 @@ from audit.records import Answer
 if TYPE_CHECKING:
     from torch import Tensor
 
-Task = Literal["classify", "choose"]
+Task = Literal["classify", "choose", "fill"]
+CLASSES: dict[Task, str] = {
+    "classify": "AutoModelForSequenceClassification",
+    "choose": "AutoModelForCausalLM",
+    "fill": "AutoModelForMaskedLM",
+}
 REMEMBERED = 50_000
 """Rows that are kept between measuring and asking."""
 TINY = 5_000_000
@@ -45,6 +50,10 @@ class Loaded:
     limit: int
     """Longest row in tokens."""
     pad_id: int
+    words: int
+    """Size of the vocabulary that the model embeds."""
+    head: int
+    """How many special tokens the tokenizer puts before a text."""
     tail: int
     """How many special tokens the tokenizer puts after a text."""
     keeps: bool
@@ -173,7 +182,7 @@ def load(folder: Path, loading: Loading) -> Loaded:
     import transformers
 
     torch.set_num_threads(loading.threads)
-    kind = {"classify": "AutoModelForSequenceClassification", "choose": "AutoModelForCausalLM"}[loading.task]
+    kind = CLASSES[loading.task]
     safe = {"trust_remote_code": False, "local_files_only": True}
     try:
         with _quiet():
@@ -203,9 +212,11 @@ def _ready(model: Any, tokenizer: Any, *, device: str) -> Loaded:
     config.use_cache = False
     end = tokenizer("a", return_special_tokens_mask=True)
     mask = end["special_tokens_mask"]
-    tail = next((n for n, special in enumerate(reversed(mask)) if not special), 0)
+    head, tail = (
+        next((n for n, special in enumerate(side) if not special), 0) for side in (mask, mask[::-1])
+    )
+    words = int(model.get_input_embeddings().weight.shape[0])
     if config.pad_token_id is None:
-        words = model.get_input_embeddings().weight.shape[0]
         config.pad_token_id = _free_token(tokenizer, last=(end["input_ids"] or [-1])[-1], words=words)
     loaded = Loaded(
         model=model,
@@ -213,6 +224,8 @@ def _ready(model: Any, tokenizer: Any, *, device: str) -> Loaded:
         device=device,
         limit=_limit(model, tokenizer),
         pad_id=config.pad_token_id,
+        words=words,
+        head=head,
         tail=tail,
         keeps="logits_to_keep" in signature(model.forward).parameters,
         pads=True,

@@ -127,6 +127,19 @@ CAUSAL: dict[str, tuple[dict[str, Any], Any]] = {
     ),
     "GPTNeoXForCausalLM": ({**SMALL, "bos_token_id": 0, "eos_token_id": 2}, lambda: bytepairs(ends=True)),
 }  # fmt: skip
+MASKED: dict[str, tuple[dict[str, Any], Any]] = {
+    name.replace("ForSequenceClassification", "ForMaskedLM"): made
+    for name, made in CLASSIFIERS.items()
+    if name.startswith(("Bert", "DistilBert", "Electra", "Roberta", "ModernBert"))
+}
+
+
+def masked(
+    folder: Path, architecture: str = "BertForMaskedLM", *, tokenizer: Any = None, **more: Any
+) -> Path:
+    """A tiny masked language model of one of `MASKED`."""
+    config, own = MASKED[architecture]
+    return save(folder, model=architecture, tokenizer=tokenizer or own(), **{**config, **more})
 
 
 def classifier(folder: Path, architecture: str = "BertForSequenceClassification", **more: Any) -> Path:

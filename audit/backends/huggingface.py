@@ -1,4 +1,4 @@
-"""Transformers of the Hugging Face kind: sequence classifiers and causal language models, local or from the hub.
+"""Transformers of the Hugging Face kind: classifiers, causal and masked language models, local or from the hub.
 
 Opening reads configuration and digests; torch is imported with the first question.
 """
@@ -18,6 +18,7 @@ from audit.catalogue import unknown
 from audit.continuations import OptionRows, option_rows
 from audit.draws import draw_texts
 from audit.errors import InputError
+from audit.likelihoods import left_to_right, next_tokens, one_masked
 from audit.passes import Loading, OnDemand, Task, best_device, scored, usable_threads
 from audit.protocols import Backend
 from audit.reading import Reading, followed, plain_text
@@ -67,12 +68,14 @@ class HuggingFace(Document):
             return self._classifier(weights, revision)
         if architecture.endswith(("ForCausalLM", "LMHeadModel")):
             return self._causal(weights, revision)
+        if architecture.endswith("ForMaskedLM"):
+            return self._masked(weights, revision)
         seen = (
             f"its architecture is {architecture}" if architecture else "its config.json names no architecture"
         )
         raise InputError(
-            f"{self.name}: {seen}; allowed: sequence classifiers (…ForSequenceClassification) and causal language "
-            "models (…ForCausalLM, …LMHeadModel)"
+            f"{self.name}: {seen}; allowed: sequence classifiers (…ForSequenceClassification), causal language "
+            "models (…ForCausalLM, …LMHeadModel) and masked ones (…ForMaskedLM)"
         )
 
     def _place(self) -> tuple[Path, str]:
@@ -83,6 +86,14 @@ class HuggingFace(Document):
         return locate(self.name, revision=self.revision, beside=self.path.parent)
 
     def _classifier(self, weights: WeightFolder, revision: str) -> Classifier:
+        self._refuse_conversation("classifier")
+        labels = _labels(self.name, weights.config, self.labels)
+        loading = self._loading("classify", weights)
+        identity = self._identity(weights, revision, loading=loading, settings={"labels": list(labels)})
+        return Classifier(weights, loading, identity=identity, labels=labels)
+
+    def _refuse_conversation(self, what: str) -> None:
+        """InputError for settings that only causal language models have a use for."""
         given = {
             "system": self.system,
             "chat_template": not self.chat_template,
@@ -90,15 +101,24 @@ class HuggingFace(Document):
         }
         unused = next((name for name, is_given in given.items() if is_given), None)
         if unused:
-            raise InputError(f"{self.name} is a classifier; '{unused}' is for causal language models")
-        labels = _labels(self.name, weights.config, self.labels)
-        loading = self._loading("classify", weights)
-        identity = self._identity(weights, revision, loading=loading, settings={"labels": list(labels)})
-        return Classifier(weights, loading, identity=identity, labels=labels)
+            raise InputError(f"{self.name} is a {what}; '{unused}' is for causal language models")
+
+    def _refuse_labels(self, what: str) -> None:
+        if self.labels:
+            raise InputError(f"{self.name} is a {what}; 'labels' is for classifiers")
+
+    def _masked(self, weights: WeightFolder, revision: str) -> MaskedLM:
+        self._refuse_conversation("masked language model")
+        self._refuse_labels("masked language model")
+        if not weights.mask_text:
+            raise InputError(f"{self.name}: a masked language model, but its tokenizer names no mask token")
+        loading = self._loading("fill", weights)
+        return MaskedLM(
+            weights, loading, identity=self._identity(weights, revision, loading=loading, settings={})
+        )
 
     def _causal(self, weights: WeightFolder, revision: str) -> CausalLM:
-        if self.labels:
-            raise InputError(f"{self.name} is a causal language model; 'labels' is for classifiers")
+        self._refuse_labels("causal language model")
         chat = weights.chat_template and self.chat_template
         settings = {"chat_template": chat, "system": self.system, "temperature": self.temperature}
         loading = self._loading("choose", weights)
@@ -162,8 +182,28 @@ class Classifier:
         return [answer for answer in answers if answer is not None]
 
 
+class MaskedLM:
+    """A masked language model: pseudo-log-likelihood of texts, and nothing else."""
+
+    deterministic = True
+
+    def __init__(self, weights: WeightFolder, loading: Loading, *, identity: ModelIdentity) -> None:
+        self.identity = identity
+        self.batch_tokens = loading.batch_tokens
+        self._model = OnDemand(weights.path, loading)
+
+    def lengths(self, prompts: Sequence[Prompt]) -> list[int]:
+        """Tokens of each prompt."""
+        return [len(row.ids) for row in self._model.loaded.encode([plain_text(prompt) for prompt in prompts])]
+
+    def log_likelihood(self, prompts: Sequence[Prompt]) -> list[Answer]:
+        """Each token of a text in turn behind the mask; special tokens around the text are not scored."""
+        texts = [plain_text(prompt) for prompt in prompts]
+        return one_masked(self._model.loaded, texts, budget=self.batch_tokens)
+
+
 class CausalLM:
-    """A causal language model: log-probability of options as the continuation, and sampled texts."""
+    """A causal language model: log-probability of options, of whole texts and of the next token, and sampled texts."""
 
     deterministic = True
 
@@ -206,6 +246,19 @@ class CausalLM:
         return [
             plan if isinstance(plan, Answer) else scored(dict(zip(options, next(sums), strict=True)))
             for plan in plans
+        ]
+
+    def log_likelihood(self, prompts: Sequence[Prompt]) -> list[Answer]:
+        """Each token of a bare text after those before it: neither chat template nor system prompt is put around it."""
+        texts = [plain_text(prompt) for prompt in prompts]
+        return left_to_right(self._model.loaded, texts, budget=self.batch_tokens)
+
+    def next_token(self, prompts: Sequence[Prompt]) -> list[Answer]:
+        """What the model would write first after the prompt as it reads it."""
+        texts = [self._text(prompt) for prompt in prompts]
+        found = next_tokens(self._model.loaded, self._rows(texts), budget=self.batch_tokens)
+        return [
+            text if isinstance(text, Answer) else answer for text, answer in zip(texts, found, strict=True)
         ]
 
     def generate(self, prompts: Sequence[Prompt], *, repeat: int, question: Question) -> list[Answer]:
