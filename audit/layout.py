@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
 
-from audit.shape import Flag, GroupId, Id, Number, Text, Whole, needs_one
+from audit.shape import Flag, GroupId, Id, Number, Text, Whole, needs_one, one_of
 from audit.yamlfile import YamlFile
 from audit.yamlnodes import Node
 
@@ -68,11 +68,33 @@ class RecordedAxis(BaseModel, extra="forbid", frozen=True, use_attribute_docstri
     """Groups by their value in the records."""
 
 
+class Part(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
+    """What one metric reads of an answer that is a JSON object."""
+
+    path: Text
+    """JMESPath of the part within the answer."""
+    options: tuple[Text, ...] = ()
+    """The decisions that may stand there, where the part is a decision."""
+    favourable: str = ""
+    """The option that is good for the person."""
+
+
+def _part(value: object) -> object:
+    if not isinstance(value, str | dict | Part):
+        raise ValueError("allowed: a path, or a mapping with 'path', 'options' and 'favourable'")
+    return {"path": value} if isinstance(value, str) else value
+
+
 class RecordedLayout(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
     """Where to find what in recorded answers; every path is a JMESPath within one row."""
 
     answer: Text
-    """The answer's words."""
+    """The answer's words, or a JSON object."""
+    parts: Annotated[
+        Mapping[Text, Annotated[Part, BeforeValidator(_part, json_schema_input_type=str | Part)]],
+        Field(default_factory=dict),
+    ]
+    """Answers that are JSON objects: what each metric reads of them. A metric without a part reads the whole answer."""
     where: tuple[Where, ...] = ()
     """Which rows count."""
     stratum: Text | None = None
@@ -98,6 +120,11 @@ class RecordedLayout(BaseModel, extra="forbid", frozen=True, use_attribute_docst
     axis: RecordedAxis | None = None
     """Groups that the records use; without it they are those of the suite's only axis."""
 
+    @property
+    def unedited(self) -> frozenset[str]:
+        """Groups of the reference that are no edits: they are shown beside the others and get no verdict."""
+        return frozenset(self.reference) - frozenset(self.controls)
+
 
 def report_recorded_mistakes(file: YamlFile) -> None:
     """Report to `file` what does not fit in its `recorded` block."""
@@ -122,6 +149,9 @@ def report_recorded_mistakes(file: YamlFile) -> None:
         )
     for condition in recorded.children("where"):
         _check_condition(file, condition)
+    for metric, part in recorded.entries("parts").items():
+        _check_part(file, metric, part)
+    _check_reference(file, recorded)
     _check_paths(file, recorded)
 
 
@@ -137,13 +167,55 @@ def _check_condition(file: YamlFile, condition: Node) -> None:
         )
 
 
+def _check_part(file: YamlFile, metric: str, part: Node) -> None:
+    """A part belongs to a metric of the suite; a decision has at least two options, one of them favourable."""
+    metrics = [text for node in file.root.children("metrics") if (text := node.text())]
+    if metrics and metric not in metrics:
+        file.report(part, f"this key {one_of(metric, metrics, what='the suite has')}", at_key=True)
+    options, favourable = part.get("options"), part.get("favourable")
+    texts = [text for node in part.children("options") if (text := node.text()) is not None]
+    if favourable is not None and not texts:
+        file.report(favourable, "'favourable' is one of the 'options', which are missing", at_key=True)
+    elif favourable is not None and favourable.text() not in texts:
+        file.report(favourable, f"'favourable' {one_of(favourable.value, texts, what='the options are')}")
+    if options is not None and favourable is None:
+        file.report(options, "'options' need 'favourable': the one that is good for the person", at_key=True)
+    if options is not None and isinstance(options.value, list) and len(options.value) < 2:
+        file.report(options, f"a decision needs at least two options; here is {len(options.value)}")
+    file.report_repeats(part.children("options"), "option")
+
+
+def _check_reference(file: YamlFile, recorded: Node) -> None:
+    """The reference is made of two or more groups of the axis, and the controls are among them."""
+    for key in ("reference", "controls"):
+        file.report_repeats(recorded.children(key), "group")
+    reference, controls = recorded.get("reference"), recorded.get("controls")
+    own = [text for node in recorded.children("reference") if (text := node.text()) is not None]
+    if reference is not None and (file.root.text("design") or "paired") != "paired":
+        file.report(reference, "a 'reference' has no use but in the design 'paired'", at_key=True)
+    if reference is not None and isinstance(reference.value, list) and len(reference.value) < 2:
+        file.report(reference, f"a reference is the mean of at least two groups; here is {len(own)}")
+    if controls is not None and reference is None:
+        file.report(controls, "'controls' are groups of the 'reference', which is missing", at_key=True)
+    axis = recorded.get("axis")
+    known = list(axis.entries("groups")) if axis is not None else []
+    for nodes, allowed, what in (
+        (recorded.children("reference"), known, "the axis has"),
+        (recorded.children("controls"), own, "the reference has"),
+    ):
+        for node in nodes:
+            if allowed and node.text() is not None and node.text() not in allowed:
+                file.report(node, f"this group {one_of(node.value, allowed, what=what)}")
+
+
 def _check_paths(file: YamlFile, recorded: Node) -> None:
     """Every path is a JMESPath expression."""
     from jmespath import compile as compile_path
     from jmespath.exceptions import JMESPathError
 
-    plain = ("answer", "stratum", "template", "name", "group", "repeat", "answered_at")
+    plain = ("answer", "stratum", "template", "name", "group", "repeat", "answered_at", "expected")
     paths = [recorded.get(key) for key in plain]
+    paths += [part.get("path") or part for part in recorded.entries("parts").values()]
     paths += [condition.get("path") for condition in recorded.children("where")]
     paths += [recorded.entries("candidates").get(key) for key in ("names", "groups")]
     for node in paths:

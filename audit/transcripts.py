@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from audit.contrasts import UNKNOWN
 from audit.errors import InputError
 from audit.layout import RecordedLayout, Where
 from audit.recordings import Recording, Row, moment, rows_of
@@ -32,6 +33,7 @@ class _Answered:
     error: str
     answered_at: str
     words: Mapping[str, str]
+    expected: str = ""
     candidates: tuple[tuple[str, str], ...] = ()
     """(name, group) in the order of the prompt."""
 
@@ -69,9 +71,10 @@ class _Reader:
         answer = self._value(row, self.layout.answer)
         words = {part: self._word(row, path) for part in WORDS if (path := getattr(self.layout, part))}
         at = self._value(row, self.layout.answered_at) if self.layout.answered_at else None
+        right = self._value(row, self.layout.expected) if self.layout.expected else None
         candidates = self._candidates(row)
         for group in {group for _, group in candidates} or ({words["group"]} if "group" in words else set()):
-            if self.layout.axis is not None and group not in self.layout.axis.groups:
+            if self.layout.axis is not None and group not in {*self.layout.axis.groups, *UNKNOWN}:
                 raise _LeftOut(f"its group '{group}' is none of the axis '{self.layout.axis.id}'")
         return _Answered(
             id=content_id("recorded", row.recording.name, row.line, row.values),
@@ -80,6 +83,7 @@ class _Reader:
             error=f"no value at '{self.layout.answer}'" if answer is None else "",
             answered_at=moment(row, at),
             words=words,
+            expected="" if right is None else _text(right),
             candidates=candidates,
         )
 
@@ -171,7 +175,7 @@ def _compiled(layout: RecordedLayout) -> dict[str, ParsedResult]:
     import jmespath
 
     paths = [layout.answer, *(condition.path for condition in layout.where)]
-    paths += [path for part in (*WORDS, "answered_at") if (path := getattr(layout, part))]
+    paths += [path for part in (*WORDS, "answered_at", "expected") if (path := getattr(layout, part))]
     if layout.candidates is not None:
         paths += [layout.candidates.names, layout.candidates.groups]
     return {path: jmespath.compile(path) for path in paths}
@@ -212,7 +216,8 @@ def _rankings(
         template = answer.words.get("template") or f"{stratum} {answer.row.place}".strip()
         for position, (name, group) in enumerate(answer.candidates, 1):
             place = {"item": name, "name": name, "group": group, "stratum": stratum, "template": template}
-            prompts.append(_prompt(answer.id, axis, **place, cluster=answer.id, position=position))
+            place |= {"cluster": answer.id, "expected": answer.expected}
+            prompts.append(_prompt(answer.id, axis, **place, position=position))
         responses.append(_response(answer.id, 0, answer))
     return prompts, responses
 
@@ -234,9 +239,24 @@ def _singles(
     for (stratum, template, name, group), members in cells.items():
         prompt_id = content_id("recorded", axis, stratum, template, name, group)
         place = {"name": name, "group": group, "stratum": stratum, "template": template, "cluster": template}
-        prompts.append(_prompt(prompt_id, axis, **place, repeats=most[stratum, template, name]))
+        expected = _expected(members)
+        prompts.append(
+            _prompt(prompt_id, axis, **place, expected=expected, repeats=most[stratum, template, name])
+        )
         responses += [_response(prompt_id, number, one) for number, one in enumerate(_in_order(members))]
     return prompts, responses
+
+
+def _expected(answers: Sequence[_Answered]) -> str:
+    """The right answer to one prompt; InputError where two rows expect different ones."""
+    first = answers[0]
+    for other in answers[1:]:
+        if other.expected != first.expected:
+            raise other.row.mistake(
+                f"expects '{other.expected}', but {first.row.place} with the same template, name and group expects "
+                f"'{first.expected}'"
+            )
+    return first.expected
 
 
 def _in_order(answers: Sequence[_Answered]) -> list[_Answered]:

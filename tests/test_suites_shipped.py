@@ -160,7 +160,7 @@ def test_an_exploring_suite_marks_nothing_for_decision(name: str) -> None:
     assert not suite(name).decision
 
 
-@pytest.mark.parametrize("name", [*WRITTEN, "recorded/hiring-ranking"])
+@pytest.mark.parametrize("name", [*WRITTEN, "recorded/hiring-ranking", "recorded/resume-scores"])
 def test_a_suite_says_which_harm_it_measures_and_what_it_cannot_show(name: str) -> None:
     assert len(suite(name).harm.split()) >= 15
     assert len(suite(name).cannot_show.split()) >= 20

@@ -35,6 +35,33 @@ def read(
     return read_transcripts(find_recordings(str(place)), RecordedLayout.model_validate(layout))
 
 
+def test_the_right_answer_stands_beside_each_prompt_and_may_be_missing(tmp_path: Path) -> None:
+    layout = {**PAIRED, "expected": "right"}
+    rows = [
+        {**ONE, "right": "Yes"},
+        {**ONE, "run": 2, "right": "Yes"},
+        {**ONE, "of": "men"},
+        {**ONE, "form": "f2", "right": 7},
+    ]
+    got = read(tmp_path, layout, *rows)
+    assert got.prompts[["template", "group", "expected"]].to_numpy().tolist() == [
+        ["f1", "women", "Yes"], ["f1", "men", ""], ["f2", "women", "7"],
+    ]  # fmt: skip
+    ranked = read(tmp_path, {**RANKING, "expected": "right"}, {**RANKED, "right": "Ann"})
+    assert ranked.prompts["expected"].tolist() == ["Ann", "Ann"]
+    assert read(tmp_path, PAIRED, ONE).prompts["expected"].tolist() == [""]
+
+
+def test_two_right_answers_to_one_prompt_are_told_with_both_places(tmp_path: Path) -> None:
+    rows = [{**ONE, "right": "Yes"}, {**ONE, "run": 2, "right": "No"}]
+    with pytest.raises(
+        InputError, match=r"answers.jsonl:2:1: expects 'No', but answers.jsonl:1 .* expects 'Yes'"
+    ):
+        read(tmp_path, {**PAIRED, "expected": "right"}, *rows)
+    with pytest.raises(InputError, match="no row has a value at 'right'"):
+        read(tmp_path, {**PAIRED, "expected": "right"}, ONE)
+
+
 # ------------------------------------------------------------------ rankings
 
 
