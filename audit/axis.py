@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +12,20 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 from audit.article import article, with_article
 from audit.catalogue import unknown
 from audit.errors import InputError
-from audit.shape import Document, GroupId, Id, Language, Number, SlotName, Text, Version, Whole, finished, fit
+from audit.shape import (
+    Day,
+    Document,
+    GroupId,
+    Id,
+    Language,
+    Number,
+    SlotName,
+    Text,
+    Version,
+    Whole,
+    finished,
+    fit,
+)
 from audit.yamlfile import YamlFile, read_yaml
 from audit.yamlnodes import Node
 
@@ -36,17 +48,6 @@ def _name(value: object) -> object:
     if not isinstance(value, str | dict | Name):
         raise ValueError("allowed: a name (in quotes where it reads as a number or as true, false or null)")
     return {"name": value} if isinstance(value, str) else value
-
-
-def _date(value: object) -> object:
-    if value is None or isinstance(value, dt.date):
-        return value
-    if not isinstance(value, str):
-        raise ValueError("allowed: a date such as 2026-11-20")
-    try:
-        return dt.date.fromisoformat(value)
-    except ValueError:
-        raise ValueError("allowed: a date such as 2026-11-20") from None
 
 
 def _sorted(groups: Mapping[str, Group]) -> dict[str, Group]:
@@ -118,7 +119,7 @@ class Axis(Document, serialize_by_alias=True):
     """How the group shows: by a name, or by stated identity."""
     source: Text
     """Where names and terms come from, with years."""
-    date: Annotated[dt.date | None, BeforeValidator(_date, json_schema_input_type=dt.date | None)]
+    date: Day | None
     """When the data were compiled; none for groups that come with recorded answers."""
     groups: Annotated[Mapping[GroupId, Group], Field(min_length=2), AfterValidator(_sorted)]
     """The groups by id, in alphabetical order."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, product
 
 from audit.axis import NAME_SLOTS, Axis
+from audit.contrasts import decided
 from audit.policy import Policy
 from audit.slots import slots_of, wording
 from audit.suite import DecisionEntry, Suite, Template
@@ -19,11 +20,13 @@ Token = tuple[str, int]
 DECISION_TEMPLATES = 40
 DECISION_NAMES = 12
 DECISION_EFFECTS = 12
+LEAST_CONTROLS = 2
+"""Control edits of a reference from which there is a noise floor."""
 
 
 def lint(suite: Suite, axes: Mapping[str, Axis], policy: Policy) -> list[str]:
     """Warnings, one sentence each; none where nothing was found."""
-    warnings = [*_decision(suite, axes, policy)]
+    warnings = [*_decision(suite, axes, policy), *_annex(suite, axes, policy)]
     if suite.recorded is None:
         warnings += [
             *_copies(suite),
@@ -37,18 +40,37 @@ def lint(suite: Suite, axes: Mapping[str, Axis], policy: Policy) -> list[str]:
     return warnings
 
 
+def _annex(suite: Suite, axes: Mapping[str, Axis], policy: Policy) -> Iterator[str]:
+    """Tables that the policy asks for and the suite cannot fill."""
+    tested = {*axes, *suite.axes, *suite.intersections}
+    for table in policy.annex.tables if policy.annex else ():
+        asked = f"policy '{policy.id}' asks for the table '{table.id}'"
+        if not tested & set(table.axes):
+            yield f"{asked}, and nothing is tested that it could show (it reads {', '.join(table.axes)})"
+        elif not set(suite.metrics) & set(table.metrics):
+            yield f"{asked}, and the suite has no metric for it (it shows {', '.join(table.metrics)})"
+
+
 def _decision(suite: Suite, axes: Mapping[str, Axis], policy: Policy) -> Iterator[str]:
     """Whether the effects marked for decision can get a verdict."""
     if not suite.decision:
         return
     for metric in dict.fromkeys(entry.metric for entry in suite.decision):
         if metric not in policy.limits:
-            known = ", ".join(policy.limits)
+            known = ", ".join(policy.limits) or "none"
             yield f"policy '{policy.id}' has no limit for '{metric}', so it gets no verdict (limits: {known})"
     effects = sum(_effect_count(entry, suite, axes) for entry in suite.decision)
+    for entry in suite.decision:
+        if entry.contrasts == "interaction" and not _effect_count(entry, suite, axes):
+            yield f"'{entry.axis}' has no interaction: no two groups of each part are there in all combinations"
     if effects > DECISION_EFFECTS:
         yield f"{effects} effects are marked for decision; with more than {DECISION_EFFECTS} each interval becomes wide"
     if suite.recorded is not None:
+        if suite.recorded.reference and len(suite.recorded.controls) < LEAST_CONTROLS:
+            yield (
+                f"the reference has {len(suite.recorded.controls)} 'controls'; without a noise floor, for which "
+                f"{LEAST_CONTROLS} are needed, nothing is called beyond"
+            )
         return
     found = len(set(_clusters(suite).values()))
     if found < DECISION_TEMPLATES:
@@ -64,7 +86,7 @@ def _reach(suite: Suite, policy: Policy, *, found: int, effects: int) -> Iterato
     if found < policy.min_clusters:
         yield f"{found} different wordings give no verdict; the policy wants at least {policy.min_clusters}"
         return
-    tail = math.log(policy.alpha / effects / 2)
+    tail = math.log(policy.alpha / max(effects, 1) / 2)
     for metric in dict.fromkeys(entry.metric for entry in suite.decision):
         limit = policy.limit(metric)
         if limit is None or not policy.is_rate(metric):
@@ -79,25 +101,28 @@ def _reach(suite: Suite, policy: Policy, *, found: int, effects: int) -> Iterato
 
 
 def _effect_count(entry: DecisionEntry, suite: Suite, axes: Mapping[str, Axis]) -> int:
-    groups = _group_count(entry.axis, suite, axes)
+    groups = _groups(entry.axis, suite, axes)
+    if entry.contrasts == "reference" and suite.recorded is not None:
+        return len(groups) - len(suite.recorded.unedited)
     strata = 1
     if entry.strata and suite.stratum is not None:
         strata = len(suite.fillers[suite.stratum].values)
-    return strata * (groups if entry.contrasts == "others" else groups * (groups - 1) // 2)
+    return strata * decided(entry.contrasts, groups)
 
 
-def _group_count(tested: str, suite: Suite, axes: Mapping[str, Axis]) -> int:
+def _groups(tested: str, suite: Suite, axes: Mapping[str, Axis]) -> list[str]:
     """Groups of an axis; combinations of an intersection that have names."""
     members = tested.split("*")
     if len(members) == 1:
-        return len(axes[tested].groups)
-    count = 0
+        return list(axes[tested].groups)
+    found = []
     for groups in product(*(axes[member].groups for member in members)):
         parts = dict(zip(members, groups, strict=True))
         gender = parts.get(suite.persons)
         named = [axes[m] for m in members if m != suite.persons and axes[m].cue == "names"]
-        count += gender is None or all(axis.first_names(parts[axis.id], gender) for axis in named)
-    return count
+        if gender is None or all(axis.first_names(parts[axis.id], gender) for axis in named):
+            found.append("*".join(groups))
+    return found
 
 
 def _clusters(suite: Suite) -> dict[str, str]:

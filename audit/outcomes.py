@@ -9,14 +9,18 @@ import numpy as np
 
 from audit import stats
 from audit.bands import compare_with_best
-from audit.contrasts import UNKNOWN, keys_of, members_of
+from audit.contrasts import UNKNOWN, Members, keys_of, members_of
 from audit.records import ALL
 from audit.stats import Ints, Sample
+from audit.unseen import unseen_rate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
+    from numpy.typing import NDArray
+
+    Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +35,8 @@ class Rules:
     """Groups that are a smaller share of the sample have no ratio."""
     fixed: bool
     seed: int
+    compares: Callable[[str, str], bool] = lambda axis, group: True
+    """Whether a group of an axis is one that the policy compares."""
 
 
 def outcomes(
@@ -38,8 +44,8 @@ def outcomes(
 ) -> list[dict[str, object]]:
     """Rows of the table GROUPS, without the metric's name, from scores.
 
-    `rows` has the columns axis, stratum, group, cluster, name, value. Every group of `groups` (by axis) has a
-    row in every stratum; groups that only the rows know are added.
+    `rows` has the columns axis, stratum, group, cluster, name, value, and may have answers and lost (of SCORES).
+    Every group of `groups` (by axis) has a row in every stratum; groups that only the rows know are added.
     """
     places = [
         (axis, stratum, group)
@@ -56,8 +62,7 @@ def outcomes(
     value = rows["value"].to_numpy(float)[members.row]
     known = ~np.isnan(value)
     sample = _sample(rows, members.row[known], members.contrast[known], count=len(places))
-    n = np.bincount(sample.effect, minlength=len(places))
-    failed = np.bincount(members.contrast[~known], minlength=len(places))
+    n, failed = _answers(rows, members, known, count=len(places))
     table = [
         {"axis": axis, "stratum": stratum, "group": group, "n": int(n[place]), "failed": int(failed[place])}
         for place, (axis, stratum, group) in enumerate(places)
@@ -65,6 +70,17 @@ def outcomes(
     _add_means(table, sample, rules)
     _add_ratios(table, sample, rules)
     return table
+
+
+def _answers(rows: pd.DataFrame, members: Members, known: Flags, *, count: int) -> tuple[Ints, Ints]:
+    """Answers with and without a value; a row without a value counts as at least one answer without."""
+    told = rows if {"answers", "lost"} <= set(rows.columns) else rows.assign(answers=1, lost=0)
+    answers, lost = (told[name].to_numpy(np.intp)[members.row] for name in ("answers", "lost"))
+    with_value, without = np.where(known, answers, 0), np.where(known, lost, np.maximum(lost, 1))
+    n, failed = (
+        np.bincount(members.contrast, weights=each, minlength=count) for each in (with_value, without)
+    )
+    return n.astype(np.intp), failed.astype(np.intp)
 
 
 def _sample(rows: pd.DataFrame, row: Ints, effect: Ints, *, count: int) -> Sample:
@@ -81,9 +97,8 @@ def _add_means(table: list[dict[str, object]], sample: Sample, rules: Rules) -> 
     """Mean of each group with its interval."""
     found = stats.difference(sample, fixed=rules.fixed)
     level = 1 - rules.alpha
-    still = stats.unvaried(found, 1.0) if rules.rate else np.zeros(sample.count, dtype=bool)
-    floor = np.where(still, stats.no_variation_half_width(level, found.units), 0.0)
-    low, high = stats.interval(found, level, floor=floor)
+    unseen = unseen_rate(level, found) if rules.rate else (0.0, 0.0)
+    low, high = stats.interval(found, level, unseen=unseen, signed=False)
     if rules.rate:
         low, high = np.maximum(low, 0.0), np.minimum(high, 1.0)
     for place, row in enumerate(table):
@@ -97,7 +112,7 @@ def _add_ratios(table: list[dict[str, object]], sample: Sample, rules: Rules) ->
         row |= dict.fromkeys(
             ("impact_ratio", "impact_ratio_low", "impact_ratio_high", "expected_lowest_ratio"), np.nan
         )
-        row["note"] = "unknown group: counted, never compared" if row["group"] in UNKNOWN else ""
+        row["note"] = _apart(str(row["axis"]), str(row["group"]), rules)
         blocks.setdefault((row["axis"], row["stratum"]), []).append(place)
     for places in blocks.values() if rules.ratios else ():
         sizes = np.bincount(sample.effect, minlength=sample.count)
@@ -109,6 +124,13 @@ def _add_ratios(table: list[dict[str, object]], sample: Sample, rules: Rules) ->
         ]
         if len(usable) >= 2:
             _compare([table[place] for place in usable], sample, usable, rules)
+
+
+def _apart(axis: str, group: str, rules: Rules) -> str:
+    """Why a group is counted and never compared; empty where it is compared."""
+    if UNKNOWN & {group, *group.split("*")}:
+        return "unknown group: counted, never compared"
+    return "" if rules.compares(axis, group) else "no category of the policy: counted, never compared"
 
 
 def _is_large(row: dict[str, object], size: int, total: int, rules: Rules) -> bool:

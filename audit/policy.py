@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from audit.errors import InputError
 from audit.records import Limit, Scale
-from audit.shape import Document, Id, Number, Text, Version, Whole, did_you_mean, finished, fit
+from audit.shape import Day, Document, Id, Number, Text, Version, Whole, did_you_mean, finished, fit
 from audit.yamlfile import YamlFile, read_yaml
 
 
@@ -26,6 +26,8 @@ class RangeLimit(BaseModel, extra="forbid", frozen=True, use_attribute_docstring
     """Highest difference within the limit."""
     origin: Text
     """Where the limit comes from."""
+    clause: Text | None = None
+    """The clause it comes from, by its name in `clauses`; none for a house rule."""
     reason: Text
     """Why it is this number."""
 
@@ -41,6 +43,8 @@ class RatioLimit(BaseModel, extra="forbid", frozen=True, use_attribute_docstring
     """Highest ratio within the limit."""
     origin: Text
     """Where the limit comes from."""
+    clause: Text | None = None
+    """The clause it comes from, by its name in `clauses`; none for a house rule."""
     reason: Text
     """Why it is this number."""
 
@@ -54,11 +58,66 @@ class ShareLimit(BaseModel, extra="forbid", frozen=True, use_attribute_docstring
     """The share."""
     origin: Text
     """Where the limit comes from."""
+    clause: Text | None = None
+    """The clause it comes from, by its name in `clauses`; none for a house rule."""
     reason: Text
     """Why it is this number."""
 
 
 AnyLimit = Annotated[RangeLimit | RatioLimit | ShareLimit, Field(discriminator="on")]
+
+
+class Clause(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
+    """One clause of an instrument that the policy takes a number or a table from, and how far it was checked."""
+
+    instrument: Text
+    """What the clause stands in."""
+    clause: Text
+    """Which part of it."""
+    says: Text
+    """What it says, in our own words."""
+    cannot_show: Text
+    """What an audit of answers cannot show of it."""
+    status: Text
+    """Whether it is in force, and what is known about its future, at the day of the last check."""
+    applies_from: Day | None
+    """Since or from when it applies; null where that was not found out."""
+    last_checked: Day
+    """When this row was last compared with its source."""
+    source: Text
+    """Where it was read."""
+    confidence: Literal["primary", "secondary", "unverified"]
+    """primary: read in the instrument itself. secondary: read where somebody quotes it. unverified: neither."""
+
+
+class RateTable(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
+    """A table of rates and ratios that a rule asks for."""
+
+    id: Id
+    """Name of the table."""
+    title: Text
+    """Its heading."""
+    axes: tuple[Text, ...]
+    """Axes and intersections of this project that are read as the rule's categories; each has a table of its own."""
+    metrics: tuple[Text, ...]
+    """Rates that the table shows, where the suite measures them."""
+    clause: Text | None = None
+    """The clause that asks for it, by its name in `clauses`."""
+
+
+class Annex(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
+    """What a rule wants to see printed, as an annex of the report."""
+
+    title: Text
+    """Heading of the annex."""
+    caveats: tuple[Text, ...]
+    """What the annex is not; printed before its tables."""
+    left_out: tuple[Text, ...] = ()
+    """What the rule asks for and this program cannot give."""
+    categories: Mapping[Text, Mapping[Text, Text]] = {}
+    """Axis -> group -> what the rule calls it. Groups that are not named are counted and never compared."""
+    tables: tuple[RateTable, ...]
+    """The tables, in order."""
 
 
 class Reasons(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
@@ -99,6 +158,10 @@ class Policy(Document):
     """Why each of these numbers is what it is."""
     limits: Mapping[Text, AnyLimit]
     """Margin around "no difference" by metric; a metric without one gets no verdict."""
+    clauses: Mapping[Id, Clause] = {}
+    """The clauses that limits, rules and tables come from, by a name of their own."""
+    annex: Annex | None = None
+    """Tables that a rule wants to see printed."""
 
     def limit(
         self, metric: str, *, scale_low: float = 0, scale_high: float = 0, groups: int = 0
@@ -121,6 +184,14 @@ class Policy(Document):
                 return _limit(found, -found.share / groups, found.share / groups)
         return None
 
+    def compares(self, axis: str, group: str) -> bool:
+        """Whether `group` is a category of the rule (all its parts, for an intersection), so that it has a ratio."""
+        named = self.annex.categories if self.annex else {}
+        parts, groups = axis.split("*"), group.split("*")
+        if len(parts) != len(groups):
+            return True
+        return all(part not in named or mine in named[part] for part, mine in zip(parts, groups, strict=True))
+
     def is_rate(self, metric: str) -> bool:
         """Whether the limit of `metric` is laid on a difference of rates."""
         found = self.limits.get(metric)
@@ -142,6 +213,7 @@ def load_policy(source: str) -> Policy:
     file = read_yaml(_find(source), what="policy")
     policy = fit(Policy, file)
     _check_margins(file)
+    _check_clauses(file)
     return finished(policy, file)
 
 
@@ -157,6 +229,24 @@ def _check_margins(file: YamlFile) -> None:
                 file.report(
                     bound, f"'{key}' is {number}; rates are 0 to 1, so allowed: -1 to 1 (0.1 is 10 %)"
                 )
+
+
+def _check_clauses(file: YamlFile) -> None:
+    """Every clause that something refers to is written down; tables have names of their own."""
+    known = list(file.root.entries("clauses"))
+    annex = file.root.get("annex")
+    tables = annex.children("tables") if annex is not None else []
+    for owner in (*file.root.entries("limits").values(), *tables):
+        named = owner.get("clause")
+        if named is not None and isinstance(named.value, str) and named.value not in known:
+            hint = did_you_mean(named.value, known)
+            file.report(named, f"no clause '{named.value}'{hint} (clauses: {', '.join(known) or 'none'})")
+    wanted = [(table, key) for table in tables for key in ("axes", "metrics")]
+    for holder, key in [*wanted, *((annex, key) for key in ("caveats", "tables") if annex is not None)]:
+        listed = holder.get(key)
+        if listed is not None and listed.value == []:
+            file.report(listed, f"'{key}' has no entries; write at least one")
+    file.report_repeats([node for table in tables if (node := table.get("id"))], "table")
 
 
 def _folder() -> Path:

@@ -110,6 +110,7 @@ def read_run(folder: Path) -> Run:
         axes=_part(folder, plan, "axes"),
         findings=tuple(_entries(folder / "findings.json", "findings", Finding)),
         excluded=tuple(_entries(folder / "excluded.json", "excluded", Exclusion)),
+        looks=_looks(folder / "looks.jsonl"),
         **tables,
     )
 
@@ -161,6 +162,18 @@ def _entries(path: Path, key: str, kind: type[Entry]) -> list[Entry]:
         return TypeAdapter(list[kind]).validate_python(_versioned(path).get(key))  # type: ignore[valid-type]
     except ValidationError as error:
         raise InputError(f"{path}: the file is damaged: {error.errors()[0]['msg']}") from error
+
+
+def _looks(path: Path) -> tuple[dict[str, Any], ...]:
+    """The lines of `looks.jsonl`; none where the file is not there."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    try:
+        found = tuple(json.loads(line) for line in lines if line.strip())
+    except ValueError as error:
+        raise InputError(f"{path}: the file is damaged, a line is no JSON ({error})") from error
+    if not all(isinstance(line, dict) for line in found):
+        raise InputError(f"{path}: the file is damaged, a line is no JSON object")
+    return found
 
 
 def _write_table(path: Path, frame: pd.DataFrame) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -29,7 +30,19 @@ def _version(value: object) -> object:
     return value
 
 
+def _day(value: object) -> object:
+    if isinstance(value, dt.date):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("allowed: a date such as 2026-11-20")
+    try:
+        return dt.date.fromisoformat(value)
+    except ValueError:
+        raise ValueError("allowed: a date such as 2026-11-20") from None
+
+
 Text = Annotated[str, StringConstraints(min_length=1)]
+Day = Annotated[dt.date, BeforeValidator(_day, json_schema_input_type=dt.date)]
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 GroupId = Annotated[str, StringConstraints(pattern=r"^[^\s*]([^*\n]*[^\s*])?$")]
 SlotName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]

@@ -57,7 +57,7 @@ def test_tables_without_rows_keep_their_columns(tmp_path: Path) -> None:
     write_run(folder, tables={table.name: table.frame() for table in TABLES}, findings=[], excluded=[])
     run = read_run(folder)
     assert all(list(getattr(run, table.name).columns) == table.names for table in TABLES)
-    assert {str(dtype) for dtype in run.scores.dtypes} == {"str", "float64"}
+    assert {str(dtype) for dtype in run.scores.dtypes} == {"str", "float64", "int64"}
 
 
 def test_the_folder_carries_suite_model_and_the_start_of_the_digest(tmp_path: Path) -> None:
@@ -114,6 +114,22 @@ def test_every_look_at_the_results_adds_one_line(tmp_path: Path) -> None:
     looks = [json.loads(line) for line in (tmp_path / "looks.jsonl").read_text().splitlines()]
     assert [look["answers"] for look in looks] == [1, 2]
     assert all("at" in look for look in looks)
+
+
+def test_a_run_knows_when_results_were_computed_from_its_plan(tmp_path: Path) -> None:
+    folder = finished_run(tmp_path)
+    before = len(read_run(folder).looks)
+    append_look(folder, answers=3)
+    looks = read_run(folder).looks
+    assert len(looks) == before + 1 and looks[-1]["answers"] == 3
+
+
+@pytest.mark.parametrize("line", ["{", "[1]", "words"])
+def test_a_damaged_list_of_looks_is_named(tmp_path: Path, line: str) -> None:
+    folder = finished_run(tmp_path)
+    (folder / "looks.jsonl").write_text(line + "\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"looks\.jsonl: the file is damaged"):
+        read_run(folder)
 
 
 def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from audit.errors import InputError
-from audit.records import ALL, Card, Run, content_id
+from audit.records import ALL, NOT_COUNTED, REFERENCE, Card, Run, content_id
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +24,11 @@ MOST_ANNEXED = 100
 def rows(frame: pd.DataFrame) -> list[Row]:
     """The rows of a table as mappings, in order."""
     return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
+
+
+def lacking(table: pd.DataFrame) -> pd.Series[bool]:
+    """Which rows (of scores or deltas) lack a value that their metric is about; what it does not count is no gap."""
+    return (table["reason"] != "") & ~table["reason"].str.startswith(NOT_COUNTED)
 
 
 def mapping(source: Mapping[str, Any] | Mapping[str, object], key: str) -> Mapping[str, Any]:
@@ -71,6 +76,11 @@ def answers_are_older(run: Run) -> bool:
     return run.manifest.get("answers_older_than_plan") is True
 
 
+def only_cues(run: Run) -> bool:
+    """Whether every finding is about a cue against reference inputs, so that none is about a group."""
+    return bool(run.findings) and all(finding.contrast == "reference" for finding in run.findings)
+
+
 def parts(axis: str) -> list[str]:
     """The axes of an intersection; one for a plain axis."""
     return axis.split("*")
@@ -93,6 +103,8 @@ def group_title(run: Run, axis: str, group: str) -> str:
     """The group in a table."""
     if group == ALL:
         return "mean of the others"
+    if group == REFERENCE:
+        return "mean of the reference inputs"
     axes = parts(axis)
     names = group.split("*") if len(axes) > 1 else [group]
     if len(names) != len(axes):
@@ -105,6 +117,8 @@ def wording(run: Run, axis: str, group: str) -> str:
     """The group in a sentence: what inputs carry, never what persons are."""
     if group == ALL:
         return "inputs of the other groups on average"
+    if group == REFERENCE:
+        return "the reference inputs on average"
     axes = parts(axis)
     names = group.split("*") if len(axes) > 1 else [group]
     if len(names) != len(axes):
@@ -188,6 +202,21 @@ def group_record(row: Row) -> str:
     return content_id("group", *(str(row[key]) for key in ("metric", "axis", "stratum", "group")))
 
 
+def subgroup_record(row: Row) -> str:
+    """Record id of a row of the subgroups table."""
+    return content_id("subgroup", *(str(row[key]) for key in ("metric", "axis", "stratum", "group")))
+
+
+def classical_record(row: Row) -> str:
+    """Record id of a row of the table of classical tests."""
+    return content_id("classical", str(row["effect_id"]), str(row["test"]))
+
+
+def judged_record(row: Row) -> str:
+    """Record id of a row of the table of a judge's errors."""
+    return content_id("judged", *(str(row[key]) for key in ("metric", "axis", "group")))
+
+
 def decided_metrics(run: Run) -> list[str]:
     """Metrics of the decision effects first, then the others, in the order of the table."""
     ordered = [*run.effects["metric"][run.effects["decision"]], *run.effects["metric"]]
@@ -196,8 +225,15 @@ def decided_metrics(run: Run) -> list[str]:
 
 def contrast(run: Run, row: Row) -> str:
     """`b against a` in titles."""
-    first = group_title(run, str(row["axis"]), str(row["group_b"]))
-    return f"{first} against {group_title(run, str(row['axis']), str(row['group_a']))}"
+    first, second = (group_title(run, str(row["axis"]), str(row[key])) for key in ("group_b", "group_a"))
+    if is_interaction(row):
+        return f"{first} against its parts added up, from {second}"
+    return f"{first} against {second}"
+
+
+def is_interaction(row: Row) -> bool:
+    """Whether the row asks if a combination is more than its parts."""
+    return str(row.get("contrast")) == "interaction"
 
 
 def label(run: Run, row: Row) -> str:

@@ -45,6 +45,7 @@ def render(run: Run) -> str:
         version=facts.text(run.plan, "audit_version"),
         folder=PurePath(run.folder).name,
         complete=facts.complete(run),
+        cues=facts.only_cues(run),
     )
 
 

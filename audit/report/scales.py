@@ -20,6 +20,9 @@ UNITS: dict[str, str] = {
     "points": "points of the scale",
     "words": "words",
     "credit": "units of credit",
+    "grades": "school grades",
+    "nats": "nats (natural logarithms of a probability)",
+    "bits": "bits",
 }
 LIMITS = ("limit_low", "limit_high")
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from audit.records import ALL, VERDICTS, Finding, Run, Verdict
+from audit.kinds import kind_of
+from audit.records import ALL, REFERENCE, VERDICTS, Finding, Run, Verdict
 from audit.report import numbers, scales
-from audit.report.facts import Row, answers_are_older, card, cue, wording
+from audit.report.facts import Row, answers_are_older, card, cue, is_interaction, only_cues, wording
 from audit.report.numbers import Number
 from audit.report.scales import Sentence
 
@@ -28,6 +29,7 @@ VERDICT_MEANINGS: dict[Verdict, str] = {
 MORE_OFTEN: dict[str, str] = {
     "selection_rate": "got the favourable answer",
     "rank_first": "were ranked first",
+    "scoring_rate": "scored above the sample median",
 }
 """Metrics that count how often something happens, and what happens."""
 
@@ -53,6 +55,21 @@ def counts(findings: tuple[Finding, ...]) -> dict[Verdict, int]:
     return {verdict: found[verdict] for verdict in VERDICTS}
 
 
+def meanings(run: Run) -> dict[Verdict, str]:
+    """What the verdicts mean in this run."""
+    if not only_cues(run):
+        return VERDICT_MEANINGS
+    floor = (
+        "The whole interval lies outside the limit, and the estimate lies outside what a single edit that "
+        "cannot matter produces."
+    )
+    return {**VERDICT_MEANINGS, "beyond": floor}
+
+
+def _what_differs(run: Run) -> str:
+    return "the cue" if only_cues(run) else "a person’s apparent group"
+
+
 def result_sentence(run: Run) -> Sentence:
     """The outcome of the whole audit in two or three short sentences."""
     tally = counts(run.findings)
@@ -61,12 +78,18 @@ def result_sentence(run: Run) -> Sentence:
             "No comparison was marked for decision: everything in this report is exploration, without a verdict.",
         )
     total = len(run.findings)
+    if run.policy.get("limits") == {}:
+        return (
+            _counted(total, "tested"),
+            f" {plural(total, 'comparison was', 'comparisons were')} marked for decision. The policy sets no limit, so "
+            "none has a verdict; the sizes of the differences follow.",
+        )
     first: Sentence = (
         "In ",
         _counted(tally["beyond"], "beyond"),
         " of ",
         _counted(total, "tested"),
-        f" {plural(total, 'comparison', 'comparisons')} the answers differed with a person’s apparent group by more "
+        f" {plural(total, 'comparison', 'comparisons')} the answers differed with {_what_differs(run)} by more "
         f"than the limit{'' if answers_are_older(run) else ' fixed in advance'}.",
     )
     rest = (
@@ -88,10 +111,14 @@ def finding_sentence(run: Run, row: Row) -> Sentence:
     a, b = (wording(run, axis, str(row[key])) for key in ("group_a", "group_b"))
     if not scales.known(row, "estimate"):
         return (f"{card(str(row['metric'])).title}: {b} compared with {a}, without an estimate.",)
+    if is_interaction(row):
+        return _combined_sentence(row, a, b)
     if scales.is_ratio(row):
         return (f"{upper(b)} had ", scales.effect(row, "estimate"), f" times the rate of {a}.")
     size = scales.effect(row, "estimate", unsigned=True)
     below = float(row["estimate"]) < 0
+    if kind_of(str(row["metric"])).signless:
+        return _signless_sentence(row, a, b)
     if str(row["metric"]) in MORE_OFTEN:
         words = f" {scales.unit(row)} {'less' if below else 'more'} often than {a}."
         return (f"{upper(b)} {MORE_OFTEN[str(row['metric'])]} ", size, words)
@@ -103,12 +130,50 @@ def finding_sentence(run: Run, row: Row) -> Sentence:
     )
 
 
+def _signless_sentence(row: Row, a: str, b: str) -> Sentence:
+    """How unlike two groups' answers are, where neither comes out higher."""
+    title, size = card(str(row["metric"])).title, scales.effect(row, "estimate", unsigned=True)
+    if not kind_of(str(row["metric"])).unsigned:
+        return (f"{title}: ", size, f" {scales.unit(row)} between {b} and {a}.")
+    less = "less" if float(row["estimate"]) < 0 else "more"
+    words = f" {scales.unit(row)} {less} between {b} and {a} than between inputs of one group."
+    return (f"{title}: ", size, words)
+
+
+def _combined_sentence(row: Row, a: str, b: str) -> Sentence:
+    """Where a combination came out, against what its parts add up to."""
+    parts = f"what each change from {a}, made alone, adds up to"
+    if scales.is_ratio(row):
+        return (f"{upper(b)} had ", scales.effect(row, "estimate"), f" times {parts}.")
+    size, below = scales.effect(row, "estimate", unsigned=True), float(row["estimate"]) < 0
+    return (
+        f"{card(str(row['metric'])).title}: {b} came out ",
+        size,
+        f" {scales.unit(row)} {'below' if below else 'above'} {parts}.",
+    )
+
+
+def combination_words(row: Row) -> str:
+    """Whether the changes of a combination do more or less together, as far as the interval tells."""
+    if not scales.known(row, "low", "high") or float(row["low"]) <= 0 <= float(row["high"]):
+        return "It cannot be told whether this is more or less than its parts."
+    above = float(row["low"]) > 0
+    side = {"favourable": above, "unfavourable": not above}.get(card(str(row["metric"])).higher_is)
+    place = f"Together the changes lead {'higher' if above else 'lower'} than one after the other"
+    return f"{place}." if side is None else f"{place}: {'better' if side else 'worse'} for these inputs."
+
+
+def is_of_pairs(row: Row) -> bool:
+    """Whether both sides of the effect are single inputs, so that pairs can be counted."""
+    return row["group_a"] not in (ALL, REFERENCE) and not is_interaction(row)
+
+
 def frequency_sentence(run: Run, row: Row) -> Sentence:
     """`Of 1,000 pairs …`: how often each side came off worse; empty where no pair was counted."""
     found = card(str(row["metric"]))
     if row["design"] == "ranking":
         return _ranking_sentence(run, row)
-    if not scales.known(row, "lower_share", "higher_share") or row["group_a"] == ALL:
+    if not scales.known(row, "lower_share", "higher_share") or not is_of_pairs(row):
         return ()
     source = str(row["effect_id"])
     lower = numbers.frequency(float(row["lower_share"]), (source, "lower_share"))

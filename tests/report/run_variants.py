@@ -40,10 +40,13 @@ def empty_run() -> Run:
             "effects",
             "groups",
             "attributions",
+            "subgroups",
+            "classical",
+            "judged",
         )
     }
     return replace(
-        run, **tables, findings=(), excluded=(), plan={}, manifest={}, suite={}, policy={}, axes={}
+        run, **tables, findings=(), excluded=(), plan={}, manifest={}, suite={}, policy={}, axes={}, looks=()
     )
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 from made_answers import Tables, add_cell
 from made_documents import AXES, FINISHED_AT, manifest_of, plan_of, policy, suite_of
 from made_explanations import explained
+from made_extras import annexed_policy, classical, interactions, judged, looks, subgroups
 from made_rows import Rows, effect_row, finding_of, group_row
 
 from audit.records import (
@@ -47,7 +48,7 @@ def make_run(*, templates: int = 10, seed: int = 7, axes: Mapping[str, Mapping[s
         plan=plan_of(len(findings), axes),
         manifest=manifest_of(len(tables.prompts), len(tables.pairs)),
         suite=suite_of(list(axes)),
-        policy=policy(),
+        policy=policy() | annexed_policy(),
         axes=axes,
         prompts=prompts,
         pairs=PAIRS.frame(tables.pairs),
@@ -58,6 +59,10 @@ def make_run(*, templates: int = 10, seed: int = 7, axes: Mapping[str, Mapping[s
         groups=GROUPS.frame(_groups(tables.scores, prompts, axes)),
         attributions=ATTRIBUTIONS.frame(attributions),
         findings=tuple(findings),
+        subgroups=subgroups(),
+        classical=classical(effects),
+        judged=judged(),
+        looks=looks(),
         excluded=(
             Exclusion(
                 what="gender*ethnicity: non-binary names", reason="the axis has no such names", count=4
@@ -119,6 +124,7 @@ def _effects(deltas: Rows, axes: Mapping[str, Any], rng: np.random.Generator) ->
         }
         for row in effects
     ]
+    effects += interactions()
     decided = [row for row in effects if row["decision"]]
     findings = [finding_of(row, frame) for row in decided]
     return effects, findings

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from audit.records import CONTROL_ARMS, Run
+from audit.records import CONTROL_ARMS, NOT_COUNTED, Run
 from audit.report import facts, numbers
 from audit.report.numbers import Number
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_LACKING = 40
+SOME_REPEATS = "some of the repeats have no value"
+"""Reason of a score that rests on fewer answers than were given."""
 
 
 def section(run: Run) -> Mapping[str, object]:
     """One row an axis, then the gaps."""
+    lacking = _lacking(run)
     return {
         "title": "Coverage and gaps",
         "task": facts.text(run.suite, "title"),
@@ -28,6 +37,8 @@ def section(run: Run) -> Mapping[str, object]:
         "rows": [_axis_row(run, axis) for axis in _axes(run)],
         "counts": _counts(run),
         "reasons": _reasons(run),
+        "lacking": lacking[:MOST_LACKING],
+        "more_lacking": len(lacking) > MOST_LACKING,
         "excluded": [
             (each.what, each.reason, numbers.count(each.count, "excluded", str(place)))
             for place, each in enumerate(run.excluded)
@@ -61,7 +72,7 @@ def _axis_row(run: Run, axis: str) -> Mapping[str, object]:
         "control_pairs": int(pairs["arm"].isin(CONTROL_ARMS).sum()),
         "answers": len(answers),
         "failed": int((answers["error"] != "").sum()),
-        "no_value": int((scores["reason"] != "").sum()),
+        "no_value": int(facts.lacking(scores).sum()),
     }
     groups = sorted(str(group) for group in dict.fromkeys(swap["group"]))
     return {
@@ -87,12 +98,62 @@ def _counts(run: Run) -> list[tuple[str, Number]]:
 
 
 def _reasons(run: Run) -> list[tuple[str, str, Number]]:
-    missing = run.scores[run.scores["reason"] != ""]
-    grouped = missing.groupby(["metric", "reason"], sort=True).size()
+    by = ["metric", "reason"]
     return [
-        (facts.card(str(metric)).title, str(reason), numbers.count(amount, f"scores/{metric}", str(reason)))
-        for (metric, reason), amount in zip(grouped.index.tolist(), grouped.tolist(), strict=True)
+        (
+            facts.card(row["metric"]).title,
+            row["reason"],
+            numbers.count(row["lost"], f"scores/{row['metric']}", row["reason"]),
+        )
+        for row in facts.rows(_lost(run).groupby(by, sort=True)["lost"].sum().reset_index())
     ]
+
+
+def _lost(run: Run) -> pd.DataFrame:
+    """The scores that lack some answer or all, with the reason and how many answers they lack."""
+    rows = run.scores[(run.scores["reason"] != "") | (run.scores["lost"] > 0)]
+    return rows.assign(
+        lost=rows["lost"].clip(lower=1), reason=rows["reason"].where(rows["reason"] != "", SOME_REPEATS)
+    )
+
+
+def _lacking(run: Run) -> list[tuple[str, str, str, Number, Number]]:
+    """Metric, group, reason, answers without a value for that reason, and all answers of the group; decided first."""
+    every_loss = _lost(run)
+    lost = every_loss[~every_loss["reason"].str.startswith(NOT_COUNTED)]
+    if not len(lost):
+        return []
+    swap = run.prompts["arm"] == "swap"
+    asked = run.prompts.loc[swap, ["prompt_id", "item", "axis", "group"]].drop_duplicates()
+    of = ["metric", "axis", "group"]
+    every = run.scores[(run.scores["arm"] == "swap") & run.scores["metric"].isin(lost["metric"])]
+    every = every.assign(n=(every["answers"] + every["lost"]).clip(lower=1)).merge(
+        asked, on=["prompt_id", "item"]
+    )
+    totals = {tuple(row[key] for key in of): row["n"] for row in _summed(every, of, "n")}
+    placed = lost[lost["arm"] == "swap"].merge(asked, on=["prompt_id", "item"])
+    ranks = {metric: place for place, metric in enumerate(facts.decided_metrics(run))}
+    return [
+        (
+            facts.card(row["metric"]).title,
+            f"{facts.axis_title(run, row['axis'])}: {facts.group_title(run, row['axis'], row['group'])}",
+            row["reason"],
+            numbers.count(row["lost"], f"scores/{row['metric']}/{row['axis']}/{row['group']}", row["reason"]),
+            numbers.count(
+                totals[tuple(row[key] for key in of)],
+                f"scores/{row['metric']}/{row['axis']}/{row['group']}",
+                "answers",
+            ),
+        )
+        for row in sorted(
+            _summed(placed, [*of, "reason"], "lost"), key=lambda row: ranks.get(row["metric"], len(ranks))
+        )
+    ]
+
+
+def _summed(frame: pd.DataFrame, by: list[str], column: str) -> list[facts.Row]:
+    """The column's sum for each combination of `by`, in alphabetical order."""
+    return facts.rows(frame.groupby(by, sort=True)[column].sum().reset_index())
 
 
 def _untested(run: Run) -> list[str]:

@@ -9,6 +9,7 @@ from audit.report import facts, numbers, scales
 from audit.report.facts import Row
 
 MOST = 60
+MOST_LOOKS = 20
 
 
 def section(run: Run) -> Mapping[str, object]:
@@ -26,6 +27,8 @@ def section(run: Run) -> Mapping[str, object]:
         "older": facts.answers_are_older(run),
         "limits": _limits(run, facts.rows(run.effects)),
         "rules": _rules(run),
+        "looks": _looks(run),
+        "look_count": numbers.count(len(run.looks), "looks.jsonl", "lines"),
         "detectable": [
             _detectable(run, metric, [row for row in decided[:MOST] if row["metric"] == metric])
             for metric in dict.fromkeys(str(row["metric"]) for row in decided[:MOST])
@@ -66,6 +69,20 @@ def _rules(run: Run) -> list[tuple[str, numbers.Number, str]]:
     return [
         (label, printed(facts.number(run.policy, key), key), facts.text(reasons, key))
         for key, label, printed in RULES
+    ]
+
+
+def _looks(run: Run) -> list[tuple[numbers.Number, numbers.Number, numbers.Number]]:
+    """When results were computed from this plan, where that was more than once."""
+    if len(run.looks) < 2:
+        return []
+    return [
+        (
+            numbers.moment(look.get("at"), "looks.jsonl", f"{place}.at"),
+            numbers.count(facts.number(look, "answers"), "looks.jsonl", f"{place}.answers"),
+            numbers.count(facts.number(look, "effects"), "looks.jsonl", f"{place}.effects"),
+        )
+        for place, look in enumerate(run.looks[:MOST_LOOKS])
     ]
 
 

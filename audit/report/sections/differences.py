@@ -10,6 +10,8 @@ from audit.report.facts import Row
 
 MOST_FIGURES = 24
 MOST_ROWS = 30
+AGAINST = {"interaction": ", combinations against their parts", "reference": ", against the reference inputs"}
+"""What is added to a heading whose rows are no plain comparison of groups."""
 
 
 def section(run: Run) -> Mapping[str, object]:
@@ -29,10 +31,11 @@ def _panels(run: Run, metric: str) -> list[Mapping[str, object]]:
     if metric.startswith(facts.ATTRIBUTION):
         return []
     effects = run.effects[run.effects["metric"] == metric]
-    shown: dict[tuple[str, bool, str, bool], list[Row]] = {}
+    shown: dict[tuple[str, bool, str, str], list[Row]] = {}
     for row in facts.rows(effects[effects["decision"] | (effects["stratum"] == ALL)]):
         if row["decision"] or "*" not in str(row["axis"]):
-            key = (str(row["axis"]), not row["decision"], str(row["stratum"]), row["group_a"] == ALL)
+            kind = "others" if row["group_a"] == ALL else str(row["contrast"])
+            key = (str(row["axis"]), not row["decision"], str(row["stratum"]), kind)
             shown.setdefault(key, []).append(row)
     return [panel(run, shown[key]) for key in sorted(shown, key=lambda key: key[1])]
 
@@ -45,7 +48,8 @@ def panel(run: Run, rows: Sequence[Row]) -> Mapping[str, object]:
     return {
         "id": f"differences-{rows[0]['effect_id']}",
         "heading": f"{facts.card(metric).title}: {facts.axis_title(run, axis)}"
-        + (f", {stratum}" if stratum != ALL else ""),
+        + (f", {stratum}" if stratum != ALL else "")
+        + AGAINST.get(str(rows[0]["contrast"]), ""),
         "decision": any(row["decision"] for row in rows),
         "plot": charts.forest(rows[:MOST_ROWS], labels[:MOST_ROWS]),
         "alt": statement(rows, labels),

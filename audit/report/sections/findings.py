@@ -31,6 +31,8 @@ def _lead(run: Run) -> scales.Sentence:
     total = numbers.count(len(run.findings), "findings", "tested")
     if tally["beyond"]:
         return ("Of ", total, " comparisons, these show the largest differences relative to the limit.")
+    if run.policy.get("limits") == {}:
+        return ("The policy sets no limit. Of ", total, " comparisons, these show the largest differences.")
     return (
         "No comparison went beyond the limit. Of ",
         total,
@@ -58,7 +60,7 @@ def _card(run: Run, finding: Finding, row: Row, place: int) -> Mapping[str, obje
     shares = (
         scales.known(row, "lower_share", "higher_share")
         and row["design"] != "ranking"
-        and row["group_a"] != "*"
+        and wording.is_of_pairs(row)
     )
     return {
         "record": finding.effect_id,

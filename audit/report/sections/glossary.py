@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from audit.records import Run
-from audit.report import facts, scales
-from audit.report.wording import VERDICT_MEANINGS
+from audit.report import facts, numbers, scales
+from audit.report.wording import meanings
 
 TERMS: tuple[tuple[str, str], ...] = (
     ("Cluster", "Inputs that share most of their wording; together they count as one piece of evidence."),
@@ -41,12 +41,19 @@ TERMS: tuple[tuple[str, str], ...] = (
 )
 
 
+DIRECTIONS: dict[str, str] = {
+    "favourable": "Higher is better for the person the input is about.",
+    "unfavourable": "Higher is worse for the person the input is about.",
+    "neither": "Higher is neither better nor worse in itself.",
+}
+
+
 def section(run: Run) -> Mapping[str, object]:
     """Metric cards in the order of the effects table, terms, verdicts."""
     return {
         "title": "Glossary and metric cards",
         "cards": [_card(run, metric) for metric in facts.decided_metrics(run)],
-        "verdicts": VERDICT_MEANINGS,
+        "verdicts": meanings(run),
         "terms": TERMS,
     }
 
@@ -54,4 +61,10 @@ def section(run: Run) -> Mapping[str, object]:
 def _card(run: Run, metric: str) -> Mapping[str, object]:
     row = facts.rows(run.effects[run.effects["metric"] == metric].iloc[:1])[0]
     card = facts.card(metric)
-    return {"title": card.title, "card": card, "unit": scales.unit(row)}
+    return {
+        "title": card.title,
+        "card": card,
+        "unit": scales.unit(row),
+        "no_difference": numbers.exact(f"{card.no_difference:g}", "card", "no_difference"),
+        "direction": DIRECTIONS[card.higher_is],
+    }

@@ -97,6 +97,18 @@ LIMITS: tuple[tuple[str, Condition, str], ...] = (
         "where they do, the explanation is marked as not reliable.",
     ),
     (
+        "Second models",
+        lambda run: bool(run.plan.get("second_models")),
+        "Part of the scores was given by a second model, which has errors and leanings of its own. Where they were "
+        "measured on labelled items, they stand under reliability and widen the intervals.",
+    ),
+    (
+        "One cue",
+        facts.only_cues,
+        "Every comparison is of inputs with one cue against reference inputs; it says something about this cue in "
+        "these inputs, not about a group.",
+    ),
+    (
         "Many comparisons",
         lambda run: len(run.findings) > 1,
         "Several comparisons were made at once; the intervals of the verdicts are widened for that. "

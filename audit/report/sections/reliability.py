@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from audit.records import Run
+from audit.records import ALL, Run
 from audit.report import facts, numbers, scales
 
 ARMS: dict[str, str] = {
@@ -22,6 +22,7 @@ def section(run: Run) -> Mapping[str, object]:
         "title": "Reliability",
         "tables": _tables(run),
         "errors": _errors(run),
+        "judges": _judges(run),
         "repeats": numbers.count(
             facts.number(facts.mapping(run.suite, "sampling"), "repeats"), "suite", "sampling.repeats"
         ),
@@ -34,7 +35,8 @@ def _tables(run: Run) -> list[Mapping[str, object]]:
     """One table for each attribute: arms down, metrics across."""
     if not len(run.deltas):
         return []
-    frame = run.deltas[~run.deltas["metric"].str.startswith(facts.ATTRIBUTION)]
+    told = run.deltas["delta"].notna() | facts.lacking(run.deltas)
+    frame = run.deltas[told & ~run.deltas["metric"].str.startswith(facts.ATTRIBUTION)]
     frame = frame.assign(size=frame["delta"].abs())
     sums = frame.groupby(["axis", "arm", "metric"], sort=True).agg(
         n=("size", "count"), pairs=("pair_id", "size"), size=("size", "mean")
@@ -79,6 +81,48 @@ def _size(cell: facts.Row, record: str) -> numbers.Number:
     if scales.is_rate(facts.card(metric)):
         return numbers.points(size, source, signed=False)
     return numbers.plain(size, source)
+
+
+def _judges(run: Run) -> list[Mapping[str, object]]:
+    """How often a judging model was right, by metric, attribute and group."""
+    rows = facts.rows(run.judged)
+    keys = dict.fromkeys((str(row["metric"]), str(row["axis"])) for row in rows)
+    return [
+        {
+            "heading": f"{facts.card(metric).title}: {facts.axis_title(run, axis)}",
+            "rows": [_judge(run, row) for row in rows if (row["metric"], row["axis"]) == (metric, axis)],
+            "notes": list(
+                dict.fromkeys(
+                    str(row["note"])
+                    for row in rows
+                    if row["note"] and (row["metric"], row["axis"]) == (metric, axis)
+                )
+            ),
+        }
+        for metric, axis in keys
+    ]
+
+
+def _judge(run: Run, row: facts.Row) -> Mapping[str, object]:
+    record = facts.judged_record(row)
+
+    def share(field: str) -> scales.Sentence:
+        value, low, high = (
+            numbers.percent(float(row[name]), (record, name))
+            for name in (field, f"{field}_low", f"{field}_high")
+        )
+        return (value, " (", low, " to ", high, ")") if scales.known(row, f"{field}_low") else (value,)
+
+    return {
+        "group": "all groups"
+        if row["group"] == ALL
+        else facts.group_title(run, str(row["axis"]), str(row["group"])),
+        "counts": [
+            numbers.count(float(row[name]), record, name) for name in ("favourable", "unfavourable", "failed")
+        ],
+        "sensitivity": share("sensitivity"),
+        "specificity": share("specificity"),
+    }
 
 
 def _errors(run: Run) -> list[tuple[str, numbers.Number]]:

@@ -33,6 +33,6 @@ def section(run: Run) -> Mapping[str, object]:
                 "mean there.",
             ),
         ],
-        "criteria": facts.text(run.policy, "title"),
+        "criteria": numbers.exact(facts.text(run.policy, "title"), "policy", "title"),
         "version": numbers.exact(facts.text(run.plan, "audit_version"), "plan", "audit_version"),
     }

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from audit.records import ALL, VERDICTS, Run
 from audit.report import facts, numbers, scales
 from audit.report.scales import Sentence
-from audit.report.wording import VERDICT_MEANINGS, counts, listed, result_sentence
+from audit.report.wording import counts, listed, meanings, result_sentence
 
 
 def section(run: Run) -> Mapping[str, object]:
@@ -19,7 +19,7 @@ def section(run: Run) -> Mapping[str, object]:
         "tested": numbers.count(len(run.findings), "findings", "tested"),
         "boxes": [(verdict, numbers.count(tally[verdict], "findings", verdict)) for verdict in VERDICTS],
         "axes": _axes(run),
-        "meanings": VERDICT_MEANINGS,
+        "meanings": meanings(run),
         "identity": _identity(run),
         "harm": facts.prose(facts.text(run.suite, "harm")),
         "unknowns": _unknowns(run),

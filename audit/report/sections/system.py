@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from audit.records import Run
 from audit.report import facts, numbers
@@ -25,6 +25,7 @@ def section(run: Run) -> Mapping[str, object]:
         "digests": _entries(facts.mapping(model, "digests"), "model", "digests"),
         "question": _question(run),
         "environment": _environment(run),
+        "second": _second_models(run),
     }
 
 
@@ -57,6 +58,44 @@ def _question(run: Run) -> list[tuple[str, Number]]:
     if question.get("kind") == "generate":
         found.append(("Longest answer in tokens", _plain(question.get("max_tokens"))))
     return [(label, numbers.exact(value, "plan", "question")) for label, value in found]
+
+
+def _second_models(run: Run) -> list[Mapping[str, object]]:
+    """The models that read answers for a metric, as the plan names them, with how often they were asked."""
+    planned, asked = run.plan.get("second_models"), run.manifest.get("second_models")
+    counted = {
+        str(fact.get("metric")): fact
+        for fact in (asked if isinstance(asked, Sequence) else ())
+        if isinstance(fact, Mapping)
+    }
+    return [
+        _second_model(reader, counted.get(str(reader.get("metric")), {}))
+        for reader in (planned if isinstance(planned, Sequence) else ())
+        if isinstance(reader, Mapping)
+    ]
+
+
+def _second_model(reader: Mapping[str, object], counted: Mapping[str, object]) -> Mapping[str, object]:
+    metric, model, reading = (
+        facts.text(reader, "metric"),
+        facts.mapping(reader, "model"),
+        facts.mapping(reader, "reading"),
+    )
+    name = (
+        f"{facts.text(model, 'kind')}:{facts.text(model, 'name')}" if model else facts.text(reading, "model")
+    )
+    record = f"second_models/{metric}"
+    return {
+        "metric": facts.card(metric).title,
+        "name": numbers.exact(name, record, "name"),
+        "id": numbers.exact(model.get("id") or facts.NOT_RECORDED, record, "id"),
+        "repeats": numbers.count(facts.number(reading, "repeats"), record, "repeats"),
+        "labelled": numbers.count(facts.number(reader, "labelled_items"), record, "labelled_items"),
+        "asked": numbers.count(facts.number(counted, "asked"), record, "asked"),
+        "failed": numbers.count(facts.number(counted, "failed"), record, "failed"),
+        "problem": str(reader.get("problem") or ""),
+        "record": record,
+    }
 
 
 def _environment(run: Run) -> list[tuple[str, Sentence]]:

@@ -39,6 +39,7 @@ def _strata(run: Run) -> list[Mapping[str, object]]:
         & table["estimate"].notna()
         & (table["scale"] == "difference")
         & table["axis"].isin(list(run.axes))
+        & (table["contrast"] != "interaction")
         & ~table["metric"].str.startswith(facts.ATTRIBUTION)
     ]
     metrics = [metric for metric in facts.decided_metrics(run) if bool((kept["metric"] == metric).any())]
