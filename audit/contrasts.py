@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, product
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audit.records import ALL
+from audit.records import ALL, REFERENCE, Contrast
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,13 +20,18 @@ if TYPE_CHECKING:
 
 UNKNOWN = frozenset({"", "unknown"})
 """Groups that are counted but never compared."""
+KINDS: dict[str, Contrast] = {ALL: "others", REFERENCE: "reference"}
+"""Kind of contrast by its `group_a`; every other is a pair."""
 MANY_GROUPS = 4
 """With more groups than this, each is also compared with the mean of the others."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Members:
-    """Which row belongs to which contrast; `side` is 1 where the row (its b) speaks for the contrast's b."""
+    """Which row belongs to which contrast; `side` is 1 where the row (its b) speaks for the contrast's b.
+
+    In interactions it is the number of the corner.
+    """
 
     row: Ints
     contrast: Ints
@@ -35,7 +40,10 @@ class Members:
 
 @dataclass(frozen=True, kw_only=True)
 class Contrasts:
-    """All comparisons of a run, in order. `group_a` is `*` for the mean of the other groups."""
+    """All comparisons of a run, in order. `group_a` is `*` for the mean of the other groups.
+
+    Interactions: group_b is the combination in which every part differs from group_a; all have as many parts.
+    """
 
     axis: tuple[str, ...]
     stratum: tuple[str, ...]
@@ -43,6 +51,7 @@ class Contrasts:
     group_b: tuple[str, ...]
     groups: Mapping[str, tuple[str, ...]]
     """The groups of every axis, in alphabetical order."""
+    interaction: bool = False
 
     def __len__(self) -> int:
         return len(self.axis)
@@ -53,6 +62,20 @@ class Contrasts:
         return np.array([group == ALL for group in self.group_a], dtype=bool)
 
     @cached_property
+    def kinds(self) -> tuple[Contrast, ...]:
+        """What is compared with what."""
+        if self.interaction:
+            return tuple("interaction" for _ in self.axis)
+        return tuple(KINDS.get(group, "pair") for group in self.group_a)
+
+    @cached_property
+    def signs(self) -> NDArray[np.float64]:
+        """What each corner of an interaction counts."""
+        return signs_of(
+            corners(self.group_a[0], self.group_b[0]) if self.interaction and len(self) else ("", "")
+        )
+
+    @cached_property
     def blocks(self) -> dict[tuple[str, str], Ints]:
         """Numbers of the contrasts of each axis and stratum."""
         found: dict[tuple[str, str], list[int]] = {}
@@ -61,9 +84,15 @@ class Contrasts:
         return {key: np.array(numbers, dtype=np.intp) for key, numbers in found.items()}
 
     def columns(self, numbers: Ints) -> Ints:
-        """Places of both groups of contrasts of one axis, shape (contrasts, 2); -1 - g for the others than g."""
+        """Places of both groups of contrasts of one axis, shape (contrasts, 2); -1 - g for the others than g.
+
+        Interactions: places of all corners, shape (contrasts, corners).
+        """
         groups = self.groups[self.axis[numbers[0]]] if len(numbers) else ()
         place = {group: number for number, group in enumerate(groups)}
+        if self.interaction:
+            sides = (corners(self.group_a[number], self.group_b[number]) for number in numbers)
+            return np.array([[place[group] for group in each] for each in sides], dtype=np.intp)
         b = [place[self.group_b[number]] for number in numbers]
         a = [place.get(self.group_a[number], -1 - own) for number, own in zip(numbers, b, strict=True)]
         return np.array([a, b], dtype=np.intp).T.reshape(-1, 2)
@@ -100,7 +129,7 @@ class Contrasts:
             (
                 (axis, stratum, group, number, side)
                 for number, axis, stratum, a, b in self._each()
-                for group, side in ((b, 1), *((other, 0) for other in self._against(axis, a, b)))
+                for group, side in self.sides(axis, a, b)
             ),
         )
 
@@ -119,18 +148,28 @@ class Contrasts:
     def _each(self) -> Iterator[tuple[int, str, str, str, str]]:
         yield from zip(range(len(self)), self.axis, self.stratum, self.group_a, self.group_b, strict=True)
 
+    def sides(self, axis: str, a: str, b: str) -> list[tuple[str, int]]:
+        """The groups that a contrast rests on, each with its side; in interactions the number of its corner."""
+        if self.interaction:
+            return [(group, side) for side, group in enumerate(corners(a, b))]
+        return [(b, 1), *((other, 0) for other in self._against(axis, a, b))]
+
     def _against(self, axis: str, a: str, b: str) -> tuple[str, ...]:
         """The groups that b is compared with."""
         return tuple(group for group in self.groups[axis] if group != b) if a == ALL else (a,)
 
 
 def plan_contrasts(
-    prompts: pd.DataFrame, groups: Mapping[str, Sequence[str]], *, others: Collection[str] = ()
+    prompts: pd.DataFrame,
+    groups: Mapping[str, Sequence[str]],
+    *,
+    others: Collection[str] = (),
+    referred: Collection[str] = (),
 ) -> Contrasts:
     """Every comparison within the axes of `groups` (axis → groups known beforehand), pooled and by stratum.
 
     Groups that only the prompts know are added. Axes named in `others`, and those with many groups, also compare each
-    group with the mean of the others.
+    group with the mean of the others. On axes named in `referred` each group is compared with the reference alone.
     """
     swap = prompts[prompts["arm"] == "swap"]
     rows: list[tuple[str, str, str, str]] = []
@@ -141,9 +180,60 @@ def plan_contrasts(
         strata = [ALL, *sorted(set(mine["stratum"].unique()) - {""})]
         alone = every[axis] if axis in others or len(every[axis]) > MANY_GROUPS else ()
         for stratum in strata:
+            if axis in referred:
+                rows += [(axis, stratum, REFERENCE, b) for b in every[axis]]
+                continue
             rows += [(axis, stratum, a, b) for a, b in combinations(every[axis], 2)]
             rows += [(axis, stratum, ALL, b) for b in alone]
     return _contrasts(rows, every)
+
+
+def corners(a: str, b: str) -> tuple[str, ...]:
+    """Every combination of the parts of two combined groups, from a to b; the first part changes first."""
+    parts = list(zip(a.split("*"), b.split("*"), strict=True))
+    return tuple("*".join(reversed(chosen)) for chosen in product(*reversed(parts)))
+
+
+def signs_of(groups: Sequence[str]) -> NDArray[np.float64]:
+    """What each corner of an interaction counts: 1 for the last, -1 where one part is another, and so on."""
+    last = (len(groups) - 1).bit_count()
+    return np.array([(-1.0) ** (last - number.bit_count()) for number in range(len(groups))])
+
+
+def interactions_of(groups: Collection[str]) -> list[tuple[str, str]]:
+    """Each two combined groups that differ in every part, if all the combinations of their parts are there too.
+
+    Parts are in alphabetical order: `blue*big` and `red*small` for (blue, red) and (big, small).
+    """
+    known = set(groups)
+    parts = [
+        sorted(set(values)) for values in zip(*(group.split("*") for group in sorted(known)), strict=True)
+    ]
+    if len(parts) < 2:
+        return []
+    found = []
+    for chosen in product(*(combinations(values, 2) for values in parts)):
+        a, b = ("*".join(pair[side] for pair in chosen) for side in (0, 1))
+        if known.issuperset(corners(a, b)):
+            found.append((a, b))
+    return found
+
+
+def decided(contrasts: str, groups: Collection[str]) -> int:
+    """How many effects a decision on `contrasts` (as suites write it) of these groups has in one stratum."""
+    if contrasts == "interaction":
+        return len(interactions_of(groups))
+    return len(groups) if contrasts in ("others", "reference") else len(groups) * (len(groups) - 1) // 2
+
+
+def plan_interactions(contrasts: Contrasts) -> list[Contrasts]:
+    """The interactions of every intersection that is compared, pooled and by stratum; by number of parts."""
+    rows: dict[int, list[tuple[str, str, str, str]]] = {}
+    each = {axis: interactions_of(groups) for axis, groups in contrasts.groups.items() if "*" in axis}
+    for axis, stratum in contrasts.blocks:
+        if each.get(axis):
+            rows.setdefault(axis.count("*"), []).extend((axis, stratum, a, b) for a, b in each[axis])
+    return [replace(_contrasts(mine, contrasts.groups), interaction=True) for _, mine in sorted(rows.items())]
 
 
 def each_against_others(rows: pd.DataFrame, axis: str) -> Contrasts:

@@ -9,15 +9,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audit import measures, stats
+from audit import interactions, measures, stats
 from audit.axis import Axis
-from audit.contrasts import Contrasts, each_against_others, plan_contrasts
+from audit.contrasts import KINDS, Contrasts, corners, each_against_others, plan_contrasts, plan_interactions
+from audit.counted import by_metric, compact, counted, nothing_counted, uncounted
 from audit.effect_rows import Limits, Part, rows_of
-from audit.kinds import Kind, kind_of
+from audit.floors import edit_floors
+from audit.judging import corrected
+from audit.kinds import Kind, kind_of, rests_on
+from audit.largest import largest, shared_level
 from audit.measures import Measured, Terms
 from audit.outcomes import Rules, outcomes
+from audit.parts import question_of
 from audit.policy import Policy
-from audit.records import ALL, DELTAS, EFFECTS, GROUPS, PROMPTS, Question
+from audit.records import ALL, DELTAS, EFFECTS, GROUPS, PROMPTS, Correction, Question
 from audit.suite import Suite
 
 if TYPE_CHECKING:
@@ -28,20 +33,6 @@ if TYPE_CHECKING:
 
 NOT_SUPPORTED = "not_supported"
 POSITION = "position"
-CATEGORIES = (
-    "axis",
-    "arm",
-    "template",
-    "cluster",
-    "name",
-    "stratum",
-    "group",
-    "group_a",
-    "group_b",
-    "reason",
-)
-ROWS = ("prompt_id", "item", *CATEGORIES, "value", "value_a", "value_b", "delta")
-"""Columns of SCORES and DELTAS that numbers are made from."""
 PLACES = ["prompt_id", "item", "axis", "template", "cluster", "name", "group", "stratum", "position"]
 """Columns of PROMPTS that numbers are made from."""
 
@@ -57,6 +48,8 @@ class _Tables:
     axes: Mapping[str, Axis]
     policy: Policy
     question: Question
+    uncounted: Mapping[str, str]
+    """Why metrics leave out answers that they are not about."""
 
     @property
     def fixed(self) -> bool:
@@ -67,7 +60,7 @@ class _Tables:
         """The swap-arm prompts that have a score of `metric`, with its `value`."""
         scores = self.scores[metric]
         prompts = self.prompts.loc[self.prompts["arm"] == "swap", PLACES]
-        mine = scores.loc[scores["arm"] == "swap", ["prompt_id", "item", "value"]]
+        mine = scores.loc[scores["arm"] == "swap", ["prompt_id", "item", "value", "answers", "lost"]]
         mine["value"] = mine["value"].where(np.isfinite(mine["value"]))
         return prompts.merge(mine, on=["prompt_id", "item"])
 
@@ -86,25 +79,35 @@ def effects(
     axes: Mapping[str, Axis],
     policy: Policy,
     question: Question,
+    corrections: Sequence[Correction] = (),
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Tables EFFECTS (verdicts still open, but for `not_measured`) and GROUPS.
+    """Tables EFFECTS (verdicts still open, but for `not_measured` and what `corrections` hold back) and GROUPS.
 
     Effects marked for decision have simultaneous intervals at 1 - alpha/m and Bonferroni p-values; all others are
     exploration, with Benjamini-Hochberg p-values and intervals at the level that keeps the false coverage rate.
     """
+    scored, paired = by_metric(scores), by_metric(deltas)
     tables = _Tables(
-        prompts=_compact(prompts), scores=_by_metric(scores), deltas=_by_metric(deltas), suite=suite, axes=axes,
-        policy=policy, question=question,
+        prompts=compact(prompts), scores=counted(scored), deltas=counted(paired), suite=suite, axes=axes,
+        policy=policy, question=question, uncounted=uncounted(scored),
     )  # fmt: skip
     asked = {entry.axis for entry in suite.decision if entry.contrasts == "others"}
-    contrasts = plan_contrasts(prompts, _groups(suite, axes, prompts), others=asked)
+    referred = suite.axes if suite.recorded is not None and suite.recorded.reference else ()
+    contrasts = plan_contrasts(prompts, _groups(suite, axes, prompts), others=asked, referred=referred)
     kinds = [_kind(name, tables) for name in _metrics(tables)]
-    count = sum(int(_decided(kind.name, contrasts, suite).sum()) for kind in kinds)
-    parts = [_part(kind, contrasts, tables, count=count) for kind in kinds]
+    combined = plan_interactions(contrasts) if suite.design != "ranking" else []
+    planned = [(kind, contrasts) for kind in kinds]
+    decided = {entry.metric for entry in suite.decision if entry.contrasts == "interaction"}
+    planned += [
+        (kind, each) for each in combined for kind in kinds if _combines(kind) or kind.name in decided
+    ]
+    count = sum(int(_decided(kind.name, each, suite).sum()) for kind, each in planned)
+    parts = [_part(kind, each, tables, count=count) for kind, each in planned]
     if suite.design == "ranking":
         parts += [part for kind in kinds if kind.metric is not None for part in _positions(kind, tables)]
-    rows = _rows(parts, suite=suite, policy=policy, count=count)
-    return rows, _group_table([kind for kind in kinds if kind.of == kind.name], contrasts, tables)
+    rows = corrected(_rows(parts, suite=suite, policy=policy, count=count), corrections)
+    single = [kind for kind in kinds if kind.of == kind.name and not kind.unsigned]
+    return rows, _group_table(single, contrasts, tables)
 
 
 def _rows(parts: Sequence[Part], *, suite: Suite, policy: Policy, count: int) -> pd.DataFrame:
@@ -130,22 +133,6 @@ def _rows(parts: Sequence[Part], *, suite: Suite, policy: Policy, count: int) ->
 # ------------------------------------------------------------- what is compared
 
 
-def _by_metric(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The rows of each metric, with the columns that numbers are made from."""
-    columns = [name for name in ROWS if name in table.columns]
-    metrics = table["metric"].astype("category")
-    codes = metrics.cat.codes.to_numpy()
-    small = _compact(table[columns])
-    return {
-        str(name): small.iloc[np.flatnonzero(codes == n)] for n, name in enumerate(metrics.cat.categories)
-    }
-
-
-def _compact(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with words that repeat as categories, which are cheap to select and to compare."""
-    return table.astype({name: "category" for name in CATEGORIES if name in table.columns})
-
-
 def _groups(suite: Suite, axes: Mapping[str, Axis], prompts: pd.DataFrame) -> dict[str, Sequence[str]]:
     """Axes and intersections under test with their groups; an intersection that was asked has those asked."""
     found: dict[str, Sequence[str]] = {name: tuple(axes[name].groups) for name in suite.axes if name in axes}
@@ -154,6 +141,11 @@ def _groups(suite: Suite, axes: Mapping[str, Axis], prompts: pd.DataFrame) -> di
         parts = [axes[part].groups for part in name.split("*") if part in axes]
         found[name] = () if name in asked else tuple("*".join(groups) for groups in product(*parts))
     return found
+
+
+def _combines(kind: Kind) -> bool:
+    """Whether it is a score of single answers or of their means, so that intersections can be more than their parts."""
+    return not kind.unsigned and any((kind.metric, kind.summary, kind.reading, kind.differs_in))
 
 
 def _metrics(tables: _Tables) -> list[str]:
@@ -166,21 +158,21 @@ def _metrics(tables: _Tables) -> list[str]:
 def _kind(name: str, tables: _Tables) -> Kind:
     """The metric of this name; a summary whose score was not asked rests on the suite's score that is like it."""
     kind = kind_of(name)
-    if kind.summary is None or kind.of in tables.scores:
-        return kind
-    own = kind_of(kind.of).card
-    alike = (other for other in map(kind_of, tables.suite.metrics) if other.metric is not None)
-    like = (o.name for o in alike if (o.card.unit, o.card.higher_is) == (own.unit, own.higher_is))
-    return replace(kind, of=next(like, kind.of))
+    asked = (metric for metric in tables.suite.metrics if metric in tables.scores)
+    return replace(kind, of=rests_on(kind, [*asked, *tables.scores]))
 
 
 def _decided(metric: str, contrasts: Contrasts, suite: Suite) -> Flags:
     """Which contrasts of a metric are marked for decision."""
     marked = np.zeros(len(contrasts), dtype=bool)
     axis, stratum = np.array(contrasts.axis, dtype=object), np.array(contrasts.stratum, dtype=object)
+    compared = np.array(contrasts.kinds, dtype=object)
+    unedited = suite.recorded.unedited if suite.recorded is not None else frozenset()
+    judged = np.array([group not in unedited for group in contrasts.group_b], dtype=bool)
     for entry in suite.decision:
         if entry.metric == metric:
-            mine = (axis == entry.axis) & (contrasts.against_others == (entry.contrasts == "others"))
+            kind = "pair" if entry.contrasts == "pairs" else entry.contrasts
+            mine = (axis == entry.axis) & (compared == kind) & judged
             parts = mine & (stratum != ALL)
             marked |= parts if entry.strata and parts.any() else mine & (stratum == ALL)
     return marked
@@ -202,13 +194,16 @@ def _part(kind: Kind, contrasts: Contrasts, tables: _Tables, *, count: int) -> P
     terms = _terms(contrasts, np.where(decision, 1 - alpha / max(count, 1), 1 - alpha), tables)
     if kind.card.unit != "rate" and len(contrasts):
         terms = replace(terms, margin=(_or_zero(limits.low[0]), _or_zero(limits.high[0])))
-    paired = tables.suite.design == "paired"
+    paired, alone = tables.suite.design == "paired", contrasts.interaction and not _combines(kind)
     return Part(
-        name=kind.name, card=kind.card, logs=kind.summary is not None, unsigned=kind.pairs is not None,
+        name=kind.name, card=kind.card, logs=kind.summary is not None, unsigned=kind.unsigned,
         contrasts=contrasts, decision=decision, limits=limits,
         measured=_measure(kind, terms, tables), design=tables.suite.design, fixed=tables.fixed,
         arms=[_arm(axis, tables.axes) if paired else "" for axis in contrasts.axis],
-        supported=_supported(kind, tables), named=_named(tables), present=_present(contrasts, tables),
+        supported=_supported(kind, tables) and not alone,
+        lacking=f"{kind.name} has no interactions" if alone else _lacking(kind, tables),
+        named=_named(tables), present=_present(contrasts, tables),
+        uncounted=nothing_counted(kind.differs_in or (kind.of,), tables.uncounted),
     )  # fmt: skip
 
 
@@ -225,16 +220,30 @@ def _or_zero(number: float) -> float:
 
 def _measure(kind: Kind, terms: Terms, tables: _Tables) -> Measured:
     """The numbers of one metric, by the suite's design."""
+    if len(kind.differs_in) > 1:
+        together = replace(terms, levels=shared_level(terms.levels, len(kind.differs_in)))
+        each = [replace(kind, of=name, differs_in=(name,)) for name in kind.differs_in]
+        return largest([_measure(one, together, tables) for one in each])
     if tables.suite.design == "paired":
-        deltas = tables.deltas.get(kind.of if kind.pairs is None else kind.name, DELTAS.frame())
+        deltas = tables.deltas.get(kind.name if kind.unsigned else kind.of, DELTAS.frame())
         swap, controls = deltas[deltas["arm"] == "swap"], deltas[_deciding(deltas, tables.axes)]
-        if kind.pairs is not None:
+        if terms.contrasts.interaction:
+            return interactions.paired(_candidates(kind, tables), controls, terms, summary=kind.summary)
+        if kind.unsigned:
             return measures.unsigned(swap, controls, terms)
+        layout = tables.suite.recorded
+        if layout is not None and layout.reference:
+            measured = measures.signed(swap, controls.iloc[:0], terms, summary=kind.summary)
+            return replace(
+                measured, control=edit_floors(swap, terms, controls=layout.controls, summary=kind.summary)
+            )
         return measures.signed(swap, controls, terms, summary=kind.summary)
     rows = _candidates(kind, tables)
     if tables.suite.design == "ranking":
         pairs = measures.within_answers(rows)
         return measures.signed(pairs, pairs.iloc[:0], terms, summary=kind.summary)
+    if terms.contrasts.interaction:
+        return interactions.unpaired(rows, terms, summary=kind.summary)
     return measures.unpaired(rows, terms, summary=kind.summary)
 
 
@@ -248,19 +257,32 @@ def _deciding(deltas: pd.DataFrame, axes: Mapping[str, Axis]) -> Flags:
 
 def _candidates(kind: Kind, tables: _Tables) -> pd.DataFrame:
     """Single scores that a metric of single answers (or their means) rests on; none for a metric of pairs."""
-    usable = kind.pairs is None and kind.of in tables.scores
+    usable = not kind.unsigned and kind.of in tables.scores
     return tables.candidates(kind.of) if usable else PROMPTS.frame().assign(value=np.zeros(0))
 
 
 def _supported(kind: Kind, tables: _Tables) -> bool:
     """Whether answers of this kind, in this design, can have the metric at all."""
-    if kind.pairs is not None and tables.suite.design != "paired":
+    if kind.unsigned and tables.suite.design != "paired":
         return False
-    if not kind_of(kind.of).fits(tables.question):
+    if not kind_of(kind.of).fits(
+        question_of(kind.of, question=tables.question, layout=tables.suite.recorded)
+    ):
         return False
-    if kind.of not in tables.scores:
-        return True
-    return bool((tables.scores[kind.of]["reason"] != NOT_SUPPORTED).any())
+    reasons = _reasons(kind, tables)
+    return not reasons or not all(reason.startswith(NOT_SUPPORTED) for reason in reasons)
+
+
+def _lacking(kind: Kind, tables: _Tables) -> str:
+    """What an unsupported metric lacks, in the sentence that stands behind `not_supported:`; empty where none does."""
+    told = (reason.removeprefix(NOT_SUPPORTED).removeprefix(": ") for reason in _reasons(kind, tables))
+    return min(filter(None, told), default="")
+
+
+def _reasons(kind: Kind, tables: _Tables) -> list[str]:
+    """The distinct reasons of the scores that a metric rests on; for one that compares answers, of its pairs."""
+    own = tables.deltas if kind.compares is not None else tables.scores
+    return [str(reason) for reason in own[kind.of]["reason"].unique()] if kind.of in own else []
 
 
 def _named(tables: _Tables) -> bool:
@@ -269,16 +291,18 @@ def _named(tables: _Tables) -> bool:
 
 
 def _present(contrasts: Contrasts, tables: _Tables) -> Flags:
-    """Which contrasts have prompts of both groups (of the group, if it is compared with all others)."""
+    """Which contrasts have prompts of all their groups (of the group, if it is compared with all others)."""
     swap = tables.prompts.loc[tables.prompts["arm"] == "swap", ["axis", "stratum", "group"]].drop_duplicates()
     known = {
         (axis, place, group)
         for axis, stratum, group in swap.itertuples(index=False)
         for place in (ALL, stratum)
     }
-    sides = zip(contrasts.axis, contrasts.stratum, contrasts.group_a, contrasts.group_b, strict=True)
-    found = [(x, s, b) in known and (a == ALL or (x, s, a) in known) for x, s, a, b in sides]
-    return np.array(found, dtype=bool)
+    every = zip(contrasts.axis, contrasts.stratum, contrasts.group_a, contrasts.group_b, strict=True)
+    groups = corners if contrasts.interaction else lambda a, b: (b,) if a in KINDS else (a, b)
+    return np.array(
+        [all((x, s, group) in known for group in groups(a, b)) for x, s, a, b in every], dtype=bool
+    )
 
 
 def _limits(name: str, contrasts: Contrasts, tables: _Tables) -> Limits:
@@ -306,7 +330,7 @@ def _positions(kind: Kind, tables: _Tables) -> list[Part]:
     pairs = measures.within_answers(rows)
     terms = _terms(contrasts, np.full(len(contrasts), 1 - tables.policy.alpha), tables)
     return [Part(
-        name=kind.name, card=kind.card, logs=kind.summary is not None, unsigned=kind.pairs is not None,
+        name=kind.name, card=kind.card, logs=kind.summary is not None, unsigned=kind.unsigned,
         contrasts=contrasts, arms=[""] * len(contrasts),
         measured=measures.signed(pairs, pairs.iloc[:0], terms), decision=np.zeros(len(contrasts), dtype=bool),
         limits=Limits(low=nothing, high=nothing, origin=[""] * len(contrasts)), design=tables.suite.design,
@@ -332,6 +356,7 @@ def _group_table(kinds: Sequence[Kind], contrasts: Contrasts, tables: _Tables) -
         rules = Rules(
             rate=rate, ratios=rate and kind.card.higher_is == "favourable", alpha=tables.policy.alpha,
             least_share=tables.policy.min_group_share, fixed=tables.fixed, seed=tables.suite.sampling.seed,
+            compares=tables.policy.compares,
         )  # fmt: skip
         table = outcomes(rows, contrasts.groups, rules)
         if tables.suite.design == "ranking":

@@ -9,17 +9,23 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from audit import stats
-from audit.kinds import kind_of
+from audit.contrasts import corners, signs_of
+from audit.interactions import cells_of
+from audit.kinds import kind_of, rests_on
 from audit.policy import Policy
-from audit.records import ALL, DELTAS, EFFECTS, Finding, Verdict, content_id
+from audit.records import ALL, DELTAS, EFFECTS, NOT_COUNTED, REFERENCE, Finding, Verdict, content_id
+from audit.unseen import clusters_to_decide
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
 MOST_WITHOUT_VALUE = 0.5
 """Share of pairs without a value above which nothing is said, even if no group lacks more than another."""
 FEASIBLE = 10
 """More than so many times the clusters that were asked are no advice."""
+PLACE = ["stratum", "template", "cluster", "name"]
+"""Columns of a set of prompts that differ by group alone."""
 Row = Mapping[str, Any]
 
 
@@ -29,7 +35,12 @@ class _Case:
 
     row: Row
     pairs: pd.DataFrame
-    """Swap-arm pairs of the effect's score: columns of DELTAS and `change`, b against a of the effect."""
+    """Swap-arm pairs of the effect's score: columns of DELTAS and `change`, b against a of the effect.
+
+    Interactions: one row for each template and person, whose `own_a` is what the other combinations add up to.
+    """
+    lacking: tuple[float, float]
+    """Shares of answers without a value on both sides of the pairs; of all sides the least and the most."""
     policy: Policy
     complete: bool
     generalise: str
@@ -45,8 +56,11 @@ def findings(
     found: list[Finding] = []
     for place in np.flatnonzero(effects["decision"].to_numpy(bool)).tolist():
         row = {str(name): value for name, value in effects.iloc[place].items()}
+        pairs, lacking = (_cells_of if row["contrast"] == "interaction" else _pairs_of)(
+            row, _scored(row, swaps)
+        )
         case = _Case(
-            row=row, pairs=_pairs_of(row, swaps), policy=policy, complete=complete, generalise=generalise,
+            row=row, pairs=pairs, lacking=lacking, policy=policy, complete=complete, generalise=generalise,
             signed=not kind_of(row["metric"]).unsigned,
         )  # fmt: skip
         verdict, why = judge(case)
@@ -66,6 +80,7 @@ def _finding(case: _Case, verdict: Verdict, reason: str) -> Finding:
         stratum=row["stratum"],
         group_a=row["group_a"],
         group_b=row["group_b"],
+        contrast=row["contrast"],
         verdict=verdict,
         reason=reason,
         distinguishable=bool(row["low"] > 0 or row["high"] < 0),
@@ -78,8 +93,8 @@ def _finding(case: _Case, verdict: Verdict, reason: str) -> Finding:
 
 def judge(case: _Case) -> tuple[Verdict, str]:
     """The verdict on one decision effect and why; the first obstacle that applies is named."""
-    if case.row["verdict"] == "not_measured":
-        return "not_measured", ""
+    if settled := case.row["verdict"]:
+        return cast(Verdict, settled), ""
     for obstacle in OBSTACLES:
         if why := obstacle(case):
             return "undecided", why
@@ -102,10 +117,8 @@ def _beyond(case: _Case) -> tuple[Verdict, str]:
             f"no noise band: there are no control pairs of the arm '{row['control_arm']}' with values",
         )
     if row["control_low"] <= row["estimate"] <= row["control_high"]:
-        return (
-            "undecided",
-            f"inside the noise band: pairs of one group (arm '{row['control_arm']}') differ as much",
-        )
+        who = "single edits that cannot matter" if row["group_a"] == REFERENCE else "pairs of one group"
+        return "undecided", f"inside the noise band: {who} (arm '{row['control_arm']}') differ as much"
     return "beyond", ""
 
 
@@ -123,10 +136,12 @@ def _without_values(case: _Case) -> str:
     failed, valued = int(case.row["failed_count"]), int(case.row["pair_count"])
     share = failed / max(failed + valued, 1)
     unit = "pairs" if case.row["design"] == "paired" else "answers"
+    if len(case.pairs) and case.row["contrast"] == "interaction":
+        unit = "sets of prompts"
     if valued == 0 or share > MOST_WITHOUT_VALUE:
         return f"{failed} of {failed + valued} {unit} have no value"
     if len(case.pairs):
-        lacking_a, lacking_b = (case.pairs[name].isna().mean() for name in ("own_a", "own_b"))
+        lacking_a, lacking_b = case.lacking
         if abs(lacking_b - lacking_a) > case.policy.none_ceiling:
             return f"answers without a value: {lacking_a:.1%} of one group, {lacking_b:.1%} of the other"
     elif case.row["design"] == "groups" and share > case.policy.none_ceiling:
@@ -166,15 +181,18 @@ def _too_wide(case: _Case) -> str:
 def _needed(case: _Case) -> int | None:
     """Clusters at which the interval about this estimate would lie on one side of the limit; None if never."""
     row = case.row
-    if case.generalise == "items":
+    if case.generalise == "items" or len(kind_of(row["metric"]).differs_in) > 1:
         return None
     value, ends = row["estimate"], np.array([row["limit_low"], row["limit_high"]])
     distance = float(np.abs(value - ends).min())
-    if row["scale"] == "difference" and row["se"] <= 1e-12:
-        return stats.clusters_without_variation(level=row["level"], distance=distance)
     half = stats.t_quantile(1 - (1 - row["level"]) / 2, row["df"]) * row["se"]
     units = int(row["cluster_count"])
-    needed = stats.clusters_to_decide(half=half, distance=distance, units=units, kept=_kept(case))
+    rate = row["scale"] == "difference" and kind_of(row["metric"]).card.unit == "rate"
+    unseen = rate and (row["se"] <= 1e-12 or ends[0] < value < ends[1])
+    needed = clusters_to_decide(
+        half=half, distance=distance, units=units, kept=_kept(case),
+        unseen_level=row["level"] if unseen else None,
+    )  # fmt: skip
     return None if needed is None else max(needed, units + 1)
 
 
@@ -200,19 +218,47 @@ def _kept(case: _Case) -> float:
 
 def _swaps(deltas: pd.DataFrame) -> Mapping[tuple[str, str], pd.DataFrame]:
     """Swap-arm pairs by metric and axis; words that repeat are categories, so that each effect finds its own fast."""
-    swaps = deltas[deltas["arm"] == "swap"]
+    swaps = deltas[(deltas["arm"] == "swap") & ~deltas["reason"].str.startswith(NOT_COUNTED)]
     small = swaps.astype({name: "category" for name in ("metric", "axis", "stratum", "group_a", "group_b")})
     groups = small.groupby(["metric", "axis"], observed=True, sort=False).indices
-    return {(str(metric), str(axis)): small.iloc[rows] for (metric, axis), rows in groups.items()}
+    keyed = cast("Mapping[tuple[str, str], NDArray[np.intp]]", groups)
+    return {(str(metric), str(axis)): small.iloc[rows] for (metric, axis), rows in keyed.items()}
 
 
-def _pairs_of(row: Row, swaps: Mapping[tuple[str, str], pd.DataFrame]) -> pd.DataFrame:
-    """Swap-arm pairs of an effect, with the values of the effect's own a and b, and the change from a to b."""
+def _scored(row: Row, swaps: Mapping[tuple[str, str], pd.DataFrame]) -> pd.DataFrame:
+    """Swap-arm pairs of the axis and stratum of an effect, of the score that it rests on."""
+    import pandas as pd
+
     kind = kind_of(row["metric"])
-    score = kind.name if kind.unsigned else kind.of
-    mine = swaps.get((score, row["axis"]), DELTAS.frame())
-    if row["stratum"] != ALL:
-        mine = mine[mine["stratum"] == row["stratum"]]
+    score = kind.name if kind.unsigned else rests_on(kind, dict.fromkeys(metric for metric, _ in swaps))
+    each = [swaps.get((one, row["axis"]), DELTAS.frame()) for one in kind.differs_in or (score,)]
+    mine = each[0] if len(each) == 1 else pd.concat(each).astype({"stratum": "str"})
+    return mine if row["stratum"] == ALL else cast("pd.DataFrame", mine[mine["stratum"] == row["stratum"]])
+
+
+def _cells_of(row: Row, mine: pd.DataFrame) -> tuple[pd.DataFrame, tuple[float, float]]:
+    """An interaction by template and person, and the shares without a value of its combinations: least and most."""
+    import pandas as pd
+
+    groups = corners(row["group_a"], row["group_b"])
+    mine = mine[mine["group_a"].isin(groups) & mine["group_b"].isin(groups)]
+    sides = [
+        mine[[*PLACE, f"group_{side}", f"value_{side}"]].set_axis([*PLACE, "group", "value"], axis=1)
+        for side in ("a", "b")
+    ]
+    rows = pd.concat(sides, ignore_index=True).astype({"group": "str"})
+    signs = signs_of(groups)
+    cells = cells_of(rows, groups)
+    own, change = cells.values[:, -1], (cells.values * signs).sum(axis=1)
+    place = rows[["cluster", "name"]].iloc[cells.row].reset_index(drop=True)
+    lacking = [float(gone.mean()) for gone in (np.isnan(cells.values) & cells.asked).T if len(gone)]
+    found = place.assign(own_a=own - change, own_b=own, change=change)
+    return found, (min(lacking, default=0.0), max(lacking, default=0.0))
+
+
+def _pairs_of(row: Row, mine: pd.DataFrame) -> tuple[pd.DataFrame, tuple[float, float]]:
+    """Swap-arm pairs of an effect, with the values of its own a and b and the change; and what they lack."""
+    kind = kind_of(row["metric"])
     a, b = mine["group_a"], mine["group_b"]
     own, other = row["group_b"], row["group_a"]
     straight = (b == own) & ((a == other) | (other == ALL))
@@ -223,11 +269,25 @@ def _pairs_of(row: Row, swaps: Mapping[tuple[str, str], pd.DataFrame]) -> pd.Dat
         mine["value_b"].where(~turned, mine["value_a"]),
     )
     change = mine["delta"] if kind.unsigned else second - first
-    return cast("pd.DataFrame", mine.assign(own_a=first, own_b=second, change=change))
+    change = change.abs() if len(kind.differs_in) > 1 else change
+    lost_a, lost_b = (
+        mine["lost_a"].where(~turned, mine["lost_b"]),
+        mine["lost_b"].where(~turned, mine["lost_a"]),
+    )
+    lacking = (
+        float(lost_a.where(first.notna(), 1.0).mean()),
+        float(lost_b.where(second.notna(), 1.0).mean()),
+    )
+    return mine.assign(own_a=first, own_b=second, change=change), lacking
 
 
 def _example(case: _Case) -> str:
-    """The pair with the largest change in the direction of the estimate; the first by id among equals."""
+    """The pair with the largest change in the direction of the estimate; the first by id among equals.
+
+    None for interactions, which no single pair shows.
+    """
+    if case.row["contrast"] == "interaction":
+        return ""
     sign = np.sign(case.row["estimate"])
     change = case.pairs["change"] * sign
     best = change.max() if len(change) else np.nan

@@ -53,19 +53,23 @@ class Measured:
     shares: tuple[Floats, Floats]
     counts: Counts
     control: Floats
+    rates: tuple[Floats, Floats] | None = None
+    """Interactions of ratios: the least rate that counts against, and for the effect; else the means are these."""
+    members: tuple[Measured, ...] = ()
+    """Where the effect is the largest of several differences: each of them, with its sign."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Codes:
+class Codes:
     """Cluster, name and template of rows as numbers."""
 
     cluster: Ints
     name: Ints
     template: Ints
 
-    def at(self, row: Ints) -> _Codes:
+    def at(self, row: Ints) -> Codes:
         """Those of some rows."""
-        return _Codes(cluster=self.cluster[row], name=self.name[row], template=self.template[row])
+        return Codes(cluster=self.cluster[row], name=self.name[row], template=self.template[row])
 
 
 # ------------------------------------------------------------- three kinds of rows
@@ -75,13 +79,15 @@ def signed(
     rows: pd.DataFrame, controls: pd.DataFrame, terms: Terms, *, summary: Summary | None = None
 ) -> Measured:
     """Pairs (columns of DELTAS) of a score: differences of means, or the `summary` of both groups' means."""
-    codes, control_codes = _codes(rows, controls)
+    codes, control_codes = codes_of(rows, controls)
     every = terms.contrasts.of_pairs(rows)
-    members = _known(every, rows["delta"].to_numpy(float))
+    members = known_of(every, rows["delta"].to_numpy(float))
     at, count = codes.at(members.row), len(terms.contrasts)
     a, b = _both_sides(rows, members)
-    paired = _sample(members.contrast, b - a, None, at, count)
-    two_sided = _stack(_sample(members.contrast, a, 0, at, count), _sample(members.contrast, b, 1, at, count))
+    paired = sample_of(members.contrast, b - a, None, at, count)
+    two_sided = _stack(
+        sample_of(members.contrast, a, 0, at, count), sample_of(members.contrast, b, 1, at, count)
+    )
     between = stats.minus if summary is None else summary.between
     if summary is None:
         estimates = stats.difference(paired, fixed=terms.fixed)
@@ -91,41 +97,41 @@ def signed(
     spread = stats.spread(paired)
     return Measured(
         estimates=estimates, mean_a=mean_a, mean_b=mean_b,
-        standardised=np.full(count, np.nan) if summary else _over(estimates.value, spread, mean_a, mean_b),
-        shares=_shares(paired, terms), counts=_counts(every, members, codes, terms),
-        control=_band(controls, control_codes, terms, between),
+        standardised=np.full(count, np.nan) if summary else standardised(estimates.value, spread, mean_a, mean_b),
+        shares=shares_of(paired, terms), counts=counts_of(every, members, codes, terms),
+        control=band(controls, control_codes, terms, between),
     )  # fmt: skip
 
 
 def unsigned(rows: pd.DataFrame, controls: pd.DataFrame, terms: Terms) -> Measured:
     """Pairs of a PairMetric: mean over pairs of different groups minus mean over control pairs of the same groups."""
-    codes, control_codes = _codes(rows, controls)
+    codes, control_codes = codes_of(rows, controls)
     count = len(terms.contrasts)
     every = terms.contrasts.of_pairs(rows)
-    members = _known(every, rows["delta"].to_numpy(float))
-    floor = _known(terms.contrasts.of_controls(controls), controls["delta"].to_numpy(float))
+    members = known_of(every, rows["delta"].to_numpy(float))
+    floor = known_of(terms.contrasts.of_controls(controls), controls["delta"].to_numpy(float))
     at = codes.at(members.row)
-    swap = _sample(members.contrast, rows["delta"].to_numpy(float)[members.row], 1, at, count)
+    swap = sample_of(members.contrast, rows["delta"].to_numpy(float)[members.row], 1, at, count)
     same = controls["delta"].to_numpy(float)[floor.row]
-    sample = _stack(_sample(floor.contrast, same, 0, control_codes.at(floor.row), count), swap)
+    sample = _stack(sample_of(floor.contrast, same, 0, control_codes.at(floor.row), count), swap)
     mean_a, mean_b = stats.means(sample)
     a, b = _both_sides(rows, members)
     nothing = np.full(count, np.nan)
     return Measured(
         estimates=stats.difference(sample, fixed=terms.fixed), mean_a=mean_a, mean_b=mean_b, standardised=nothing,
-        shares=_shares(_sample(members.contrast, b - a, None, at, count), terms),
-        counts=_counts(every, members, codes, terms), control=nothing,
+        shares=shares_of(sample_of(members.contrast, b - a, None, at, count), terms),
+        counts=counts_of(every, members, codes, terms), control=nothing,
     )  # fmt: skip
 
 
 def unpaired(rows: pd.DataFrame, terms: Terms, *, summary: Summary | None = None) -> Measured:
     """Single scores (columns axis, stratum, group, cluster, name, template, value): differences of group means."""
-    codes, _ = _codes(rows, rows.iloc[:0])
+    codes, _ = codes_of(rows, rows.iloc[:0])
     value = rows["value"].to_numpy(float)
     every = terms.contrasts.of_groups(rows)
-    members = _known(every, value)
+    members = known_of(every, value)
     at, count = codes.at(members.row), len(terms.contrasts)
-    sample = _sample(members.contrast, value[members.row], members.side, at, count)
+    sample = sample_of(members.contrast, value[members.row], members.side, at, count)
     mean_a, mean_b = stats.means(sample)
     if summary is None:
         estimates = stats.difference(sample, fixed=terms.fixed)
@@ -134,7 +140,7 @@ def unpaired(rows: pd.DataFrame, terms: Terms, *, summary: Summary | None = None
     nothing = np.full(count, np.nan)
     return Measured(
         estimates=estimates, mean_a=mean_a, mean_b=mean_b, standardised=nothing,
-        shares=(nothing, nothing), counts=_counts(every, members, codes, terms), control=nothing,
+        shares=(nothing, nothing), counts=counts_of(every, members, codes, terms), control=nothing,
     )  # fmt: skip
 
 
@@ -154,7 +160,7 @@ def within_answers(rows: pd.DataFrame) -> pd.DataFrame:
 # ------------------------------------------------------------- parts
 
 
-def _codes(rows: pd.DataFrame, controls: pd.DataFrame) -> tuple[_Codes, _Codes]:
+def codes_of(rows: pd.DataFrame, controls: pd.DataFrame) -> tuple[Codes, Codes]:
     """Numbers for clusters, names and templates, in alphabetical order, the same for both tables."""
     import pandas as pd
 
@@ -162,11 +168,11 @@ def _codes(rows: pd.DataFrame, controls: pd.DataFrame) -> tuple[_Codes, _Codes]:
         name: pd.factorize(pd.concat([rows[name], controls[name]]), sort=True)[0].astype(np.intp)
         for name in ("cluster", "name", "template")
     }
-    together = _Codes(**columns)
+    together = Codes(**columns)
     return together.at(np.arange(len(rows))), together.at(np.arange(len(rows), len(rows) + len(controls)))
 
 
-def _known(members: Members, value: Floats) -> Members:
+def known_of(members: Members, value: Floats) -> Members:
     """The members whose row has a value."""
     known = ~np.isnan(value[members.row])
     return Members(row=members.row[known], contrast=members.contrast[known], side=members.side[known])
@@ -179,7 +185,8 @@ def _both_sides(rows: pd.DataFrame, members: Members) -> tuple[Floats, Floats]:
     return np.where(straight, a, b), np.where(straight, b, a)
 
 
-def _sample(effect: Ints, value: Floats, side: int | Ints | None, at: _Codes, count: int) -> Sample:
+def sample_of(effect: Ints, value: Floats, side: int | Ints | None, at: Codes, count: int) -> Sample:
+    """Rows of `count` effects, of one side or of several."""
     sides = None if side is None else np.broadcast_to(np.asarray(side, dtype=np.intp), effect.shape)
     return Sample(effect=effect, value=value, side=sides, cluster=at.cluster, name=at.name, count=count)
 
@@ -197,15 +204,15 @@ def _stack(first: Sample, second: Sample) -> Sample:
     )
 
 
-def _over(value: Floats, spread: Floats, mean_a: Floats, mean_b: Floats) -> Floats:
+def standardised(value: Floats, spread: Floats, mean_a: Floats, mean_b: Floats) -> Floats:
     """value / spread, NaN where the rows do not vary beyond rounding."""
     size = np.fmax(np.abs(mean_a), np.abs(mean_b))
     return stats.ratio(value, np.where(spread > 1e-12 * size, spread, 0.0))
 
 
-def _shares(paired: Sample, terms: Terms) -> tuple[Floats, Floats]:
-    """Shares of pairs in which b scored lower, and higher, by more than the margin."""
-    total = np.bincount(paired.effect, minlength=paired.count)
+def shares_of(paired: Sample, terms: Terms) -> tuple[Floats, Floats]:
+    """Shares of pairs in which b scored lower, and higher, by more than the margin; NaN where no side has a score."""
+    total = np.bincount(paired.effect[~np.isnan(paired.value)], minlength=paired.count)
     beyond = (paired.value < terms.margin[0], paired.value > terms.margin[1])
     counts = [
         np.bincount(paired.effect, weights=side, minlength=paired.count).astype(float) for side in beyond
@@ -213,7 +220,8 @@ def _shares(paired: Sample, terms: Terms) -> tuple[Floats, Floats]:
     return stats.ratio(counts[0], total), stats.ratio(counts[1], total)
 
 
-def _counts(all_members: Members, members: Members, codes: _Codes, terms: Terms) -> Counts:
+def counts_of(all_members: Members, members: Members, codes: Codes, terms: Terms) -> Counts:
+    """Counts of all members and of those with a value."""
     count = len(terms.contrasts)
     every, valued = (np.bincount(m.contrast, minlength=count) for m in (all_members, members))
     if terms.by_answer:
@@ -224,7 +232,7 @@ def _counts(all_members: Members, members: Members, codes: _Codes, terms: Terms)
     return Counts(templates=templates, pairs=valued, failed=every - valued)
 
 
-def _band(controls: pd.DataFrame, codes: _Codes, terms: Terms, between: Between) -> Floats:
+def band(controls: pd.DataFrame, codes: Codes, terms: Terms, between: Between) -> Floats:
     """Half-width of the noise band of every contrast: signs drawn by cluster and by name, the wider of both."""
     band = np.full(len(terms.contrasts), np.nan)
     a, b = controls["value_a"].to_numpy(float), controls["value_b"].to_numpy(float)

@@ -32,6 +32,7 @@ from audit.effects import effects
 from audit.policy import load_policy
 from audit.records import DELTAS, EFFECTS, GROUPS, PAIRS, PROMPTS, RESPONSES, SCORES, Question
 from audit.score import score
+from audit.unseen import unseen_share
 
 RATING = Question(kind="rate", low=1, high=10)
 SETTINGS = settings(max_examples=6, deadline=None)
@@ -253,7 +254,7 @@ def test_shares_of_lower_and_higher_pairs_use_the_limit_for_scores_that_are_not_
 def test_rates_without_variation_keep_the_least_half_width() -> None:
     values = np.zeros((20, 6, 2))
     row = run_cells(Cells(values=values)).row(stratum="*")
-    half = stats.no_variation_half_width(0.95, 20)
+    half = unseen_share(0.95, 20)
     assert (row["low"], row["high"]) == (pytest.approx(-half), pytest.approx(half))
     assert "no variation" in row["reason"]
     values[:, :, 1] = 1.0
@@ -266,7 +267,7 @@ def test_a_ratio_without_variation_keeps_the_least_half_width_of_its_rates() -> 
     suite = make_suite(metrics=("impact_ratio",), decision=(decide("impact_ratio"),))
     values = np.ones((60, 6, 2))
     row = run_cells(Cells(values=values), metric="impact_ratio", suite=suite).row(stratum="*")
-    half = float(stats.no_variation_half_width(0.95, 60))
+    half = float(unseen_share(0.95, 60))
     assert (row["estimate"], row["low"]) == (0.0, pytest.approx(np.log(1 - half)))
     assert row["verdict"] == "within"
 
