@@ -6,7 +6,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from audit.stats import MIN_NAMES, Between, Floats, Ints, Sample, Ways, combine, interval, means, ratio
+from audit.stats import (
+    MIN_NAMES,
+    Between,
+    Floats,
+    Ints,
+    Sample,
+    Ways,
+    combine,
+    interval,
+    means,
+    ratio,
+    t_quantiles,
+)
+from audit.unseen import unseen_ratio
 
 DRAWS = 2_000
 OTHERS = -1
@@ -42,20 +55,38 @@ def noise_band(controls: Controls, contrasts: Ints, levels: Floats, *, between: 
 
     `contrasts` has shape (effects, 2) and holds columns. In each of 2,000 seeded draws every unit lends the control
     pairs of one of the two columns, in one of the two directions, at random: as many pairs as the effect has.
+    At least the t range of these draws, with as many degrees of freedom as there are units (five or more).
+    Further pairs of columns, shape (effects, 2·k), are drawn independently and added: a difference of differences.
     """
     picked, left = _draw(controls, seed)
     band = np.full(len(contrasts), np.nan)
     for start in range(0, len(contrasts), 500):
         part = slice(start, start + 500)
-        first, second = (np.where(c < 0, controls.columns + OTHERS - c, c) for c in contrasts[part].T)
-        a, b, size = (
-            np.concatenate([x[:, first] + y[:, second], y[:, first] + x[:, second]])
-            for x, y in zip(picked, left, strict=True)
-        )
-        distance = np.sort(np.abs(between(ratio(a, size), ratio(b, size))), axis=0)
+        columns = [np.where(c < 0, controls.columns + OTHERS - c, c) for c in contrasts[part].T]
+        total = np.zeros((DRAWS, len(columns[0])))
+        for shift, (first, second) in enumerate(zip(columns[::2], columns[1::2], strict=True)):
+            a, b, size = (
+                np.concatenate([x[:, first] + y[:, second], y[:, first] + x[:, second]])
+                for x, y in zip(picked, left, strict=True)
+            )
+            total += np.roll(
+                between(ratio(a, size), ratio(b, size)), shift, axis=0
+            )  # each from a draw of its own
+        distance = np.sort(np.abs(total), axis=0)
         rank = np.clip(np.ceil(levels[part] * len(distance)).astype(int) - 1, 0, len(distance) - 1)
-        band[part] = distance[rank, np.arange(distance.shape[1])]
+        drawn = distance[rank, np.arange(distance.shape[1])]
+        band[part] = np.maximum(
+            drawn, _by_spread(distance, levels[part], units=len(np.unique(controls.unit)))
+        )
     return band
+
+
+def _by_spread(distance: Floats, levels: Floats, *, units: int) -> Floats:
+    """The t range of the draws' spread, as signs of few units cannot reach far into the tails; 0 for under five."""
+    if units < MIN_NAMES:
+        return np.zeros(len(levels))
+    spread = np.sqrt((np.where(np.isfinite(distance), distance, 0.0) ** 2).mean(axis=0))
+    return np.asarray(t_quantiles(1 - (1 - levels) / 2, units) * spread, float)
 
 
 def _draw(controls: Controls, seed: int) -> tuple[list[Floats], list[Floats]]:
@@ -103,7 +134,9 @@ def compare_with_best(sample: Sample, *, alpha: float, seed: int, fixed: bool = 
     ways = _log_covariances(sample)
     logs = np.log(np.where(found > 0, found, np.nan))
     pairwise = combine(logs[:, None] - logs[None, :], _of_differences(ways), fixed=fixed)
-    low, high = interval(pairwise, 1 - alpha / max(sample.count * (sample.count - 1) // 2, 1))
+    level = 1 - alpha / max(sample.count * (sample.count - 1) // 2, 1)
+    unseen = unseen_ratio(level, pairwise.sides, found[None, :], found[:, None])
+    low, high = interval(pairwise, level, unseen=unseen, signed=False)
     return BestComparison(
         ratio=ratio(found, best),
         low=np.minimum(np.exp(_least(low)), 1.0),
@@ -113,15 +146,28 @@ def compare_with_best(sample: Sample, *, alpha: float, seed: int, fixed: bool = 
 
 
 def _log_covariances(sample: Sample) -> Ways:
-    """Covariances of the log means, shape (count, count), by the unit that is left out."""
+    """Covariances of the log means, shape (count, count), by the unit that is left out; without df."""
     square = (sample.count, sample.count)
     return Ways(
         cluster=_log_covariance(sample, sample.cluster),
         name=_log_covariance(sample, sample.name),
         cell=_log_covariance(sample, sample.cell),
-        clusters=np.full(square, len(np.unique(sample.cluster))),
-        names=np.full(square, len(np.unique(sample.name))),
+        **_units(sample),
+        cluster_df=np.zeros(square),
+        name_df=np.zeros(square),
     )
+
+
+def _units(sample: Sample) -> dict[str, Ints]:
+    """Numbers of clusters and names of every two groups together, and of each of them."""
+    found: dict[str, Ints] = {}
+    for word, unit in (("clusters", sample.cluster), ("names", sample.name)):
+        held = np.zeros((sample.count, int(unit.max(initial=0)) + 1), dtype=np.intp)
+        held[sample.effect, unit] = 1
+        own = held.sum(axis=1)
+        found[word] = own[:, None] + own[None, :] - held @ held.T
+        found[f"side_{word}"] = np.stack(np.broadcast_arrays(own[None, :], own[:, None]), axis=-1)
+    return found
 
 
 def _log_covariance(sample: Sample, unit: Ints) -> Floats:
@@ -147,7 +193,16 @@ def _of_differences(ways: Ways) -> Ways:
         own = np.diag(covariance)
         return np.asarray(own[:, None] + own[None, :] - 2 * covariance, float)
 
-    return replace(ways, cluster=spread(ways.cluster), name=spread(ways.name), cell=spread(ways.cell))
+    def freedom(covariance: Floats, units: Ints) -> Floats:
+        own, each = np.diag(covariance), np.diag(units) - 1
+        weight = ratio(own**2, each)
+        welch = ratio((own[:, None] + own[None, :]) ** 2, weight[:, None] + weight[None, :])
+        return np.asarray(np.fmin(welch, units - 1.0), float)
+
+    return replace(
+        ways, cluster=spread(ways.cluster), name=spread(ways.name), cell=spread(ways.cell),
+        cluster_df=freedom(ways.cluster, ways.clusters), name_df=freedom(ways.name, ways.names),
+    )  # fmt: skip
 
 
 def _covariance(ways: Ways, *, fixed: bool) -> Floats:

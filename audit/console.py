@@ -72,6 +72,8 @@ def plan(console: Console, summary: PlanSummary) -> None:
     say(console, f"prompts    {summary.distinct_prompts:,} distinct ({arms})")
     say(console, f"answers    {summary.answers:,}, about {summary.tokens:,} tokens")
     groups = ", ".join(f"{axis} ({count})" for axis, count in summary.groups.items())
+    for line in summary.second_models:
+        say(console, f"read by    {line}")
     say(console, f"material   {summary.templates} template clusters, {summary.names} names, groups: {groups}")
     say(console, f"time       {_times(summary)}")
     say(console, f"decisions  {summary.decision_count}, each at level {summary.level:.4f}")
@@ -155,6 +157,8 @@ def _findings(run: Run) -> Table:
 def _comparison(finding: Finding) -> str:
     against = "the others" if finding.group_a == "*" else finding.group_a
     stratum = "" if finding.stratum == "*" else f", {finding.stratum}"
+    if finding.contrast == "interaction":
+        return f"{finding.group_b} against what its parts add up to, from {against} ({finding.axis}{stratum})"
     return f"{finding.group_b} against {against} ({finding.axis}{stratum})"
 
 
@@ -172,6 +176,8 @@ def number(value: float, *, signed: bool = False) -> str:
 
 def _times(summary: PlanSummary) -> str:
     """How long the answers take: at the speed of an earlier run, else for three speeds."""
+    if summary.recorded:
+        return "none: the answers exist"
     note = "; explanations ask more on top" if summary.explained else ""
     if math.isfinite(summary.answers_per_s):
         rate = summary.answers_per_s

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from audit import stats
 from audit.contrasts import Contrasts
+from audit.interactions import told
+from audit.largest import interval_of_largest, shared_level
 from audit.measures import Measured
-from audit.records import ALL, REFERENCE, Card, Contrast, Design, content_id
-from audit.stats import MIN_NAMES, Floats
+from audit.records import Card, Design, content_id
+from audit.stats import MIN_NAMES, Floats, Ints
+from audit.unseen import unseen_between, unseen_difference, unseen_ratio
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
     Flags = NDArray[np.bool_]
-
-
-KINDS: dict[str, Contrast] = {ALL: "others", REFERENCE: "reference"}
-"""Kind of contrast by its `group_a`; every other is a pair."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,6 +57,10 @@ class Part:
     """Whether exactly these prompts are meant."""
     present: Flags
     """Where both groups were asked about."""
+    uncounted: str = ""
+    """Why answers may be none that the metric counts; empty where it counts all."""
+    lacking: str = ""
+    """What an unsupported metric lacks, in a sentence; empty where the answers themselves are of the wrong kind."""
 
     @property
     def scale(self) -> Floats | float:
@@ -67,22 +70,76 @@ class Part:
         return np.fmax(np.abs(self.measured.mean_a), np.abs(self.measured.mean_b))
 
     @property
+    def reach(self) -> float:
+        """How far a difference of rates can be from zero; interactions add up several."""
+        return len(self.contrasts.signs) / 2 if self.contrasts.interaction else 1.0
+
+    @property
+    def separate(self) -> bool:
+        """Whether rates of groups with prompts of their own are compared, so that each may have missed something."""
+        return self.card.unit == "rate" and self.design == "groups"
+
+    @property
+    def members(self) -> list[Part]:
+        """The differences of which this is the largest."""
+        return [replace(self, measured=one) for one in self.measured.members]
+
+    @property
     def p(self) -> Floats:
         """p-values for no difference."""
+        if members := self.members:
+            least = np.minimum.reduce([one.p for one in members])
+            return np.asarray(np.minimum(1.0, len(members) * least), float)
         rate = self.card.unit == "rate" and not self.logs
-        return stats.p_values(self.measured.estimates, self.scale, rate=rate)
+        found = self.measured.estimates
+        if self.separate:
+            return stats.inverted_p(found, self.unseen)
+        if rate and self.reach > 1:
+            found = replace(found, value=found.value / self.reach, se=found.se / self.reach)
+        return stats.p_values(found, self.scale, rate=rate)
+
+    def interval(self, level: Floats) -> tuple[Floats, Floats]:
+        """Simultaneous intervals, NaN or infinite where nothing can be said; those of rates stay within their range."""
+        if members := self.members:
+            ends = [one.interval(shared_level(level, len(members))) for one in members]
+            return interval_of_largest([low for low, _ in ends], [high for _, high in ends])
+        low, high = stats.interval(
+            self.measured.estimates, level, unseen=self.unseen(level), signed=not self.separate
+        )
+        if self.card.unit == "rate" and not self.logs:
+            return np.maximum(low, -self.reach), np.minimum(high, self.reach)
+        return low, high
+
+    def detectable(self, level: Floats, *, power: float) -> Floats:
+        """Differences that are told from zero with this power."""
+        if members := self.members:
+            shared = shared_level(level, len(members))
+            each = [one.detectable(shared, power=power) for one in members]
+            return np.asarray(np.maximum.reduce(each), float)
+        unseen = np.fmax(*self.unseen(level)) if self.separate else 0.0
+        return stats.detectable(
+            self.measured.estimates, level, power=power, floor=self.floor(level), unseen=unseen
+        )
 
     def floor(self, level: Floats) -> Floats:
-        """Least half-width: that of a rate without variation, on the log scale for ratios; else 0."""
+        """Least difference to be told: that of rates without variation; else 0."""
+        still = stats.unvaried(self.measured.estimates, self.scale)
+        return np.where(still, np.fmax(*self.unseen(level)), 0.0)
+
+    def unseen(self, level: Floats) -> tuple[Floats, Floats]:
+        """How far down and up clusters that were not seen may move a difference (log ratio) of rates; else 0."""
         estimates = self.measured.estimates
-        still = stats.unvaried(estimates, self.scale)
-        if self.card.unit != "rate" or not still.any():
-            return np.zeros(len(still))
-        half = stats.no_variation_half_width(level, estimates.units)
+        if self.card.unit != "rate":
+            return np.zeros(len(estimates.value)), np.zeros(len(estimates.value))
         if self.logs:
-            share = stats.ratio(half, np.fmax(self.measured.mean_a, self.measured.mean_b))
-            half = np.where(share < 1, -np.log1p(-np.minimum(share, 0.999999)), np.inf)
-        return np.where(still, half, 0.0)
+            rates = self.measured.rates or (self.measured.mean_a, self.measured.mean_b)
+            sides = estimates.least[:, None] if self.contrasts.interaction else estimates.sides
+            down, up = unseen_ratio(level, sides, *rates)
+        elif self.separate and not self.contrasts.interaction:
+            down, up = unseen_between(level, estimates, self.measured.mean_a, self.measured.mean_b)
+        else:
+            down, up = unseen_difference(level, estimates)
+        return self.reach * down, self.reach * up
 
 
 def rows_of(part: Part, level: Floats, p_adjusted: Floats, *, suite: str, power: float) -> pd.DataFrame:
@@ -90,20 +147,19 @@ def rows_of(part: Part, level: Floats, p_adjusted: Floats, *, suite: str, power:
     import pandas as pd
 
     found, contrasts, estimates = part.measured, part.contrasts, part.measured.estimates
-    floor = part.floor(level)
-    low, high = stats.interval(estimates, level, floor=floor)
-    if part.card.unit == "rate" and not part.logs:
-        low, high = np.maximum(low, -1.0), np.minimum(high, 1.0)
+    low, high = part.interval(level)
     bounded = np.isfinite(low) & np.isfinite(high)
-    told = np.where(bounded, stats.detectable(estimates, level, power=power, floor=floor), np.nan)
+    told = np.where(bounded, part.detectable(level, power=power), np.nan)
     margin = np.minimum(np.abs(part.limits.low), np.abs(part.limits.high))
     missing = ~part.supported | (found.counts.pairs + found.counts.failed == 0)
     keys = list(zip(contrasts.axis, contrasts.stratum, contrasts.group_a, contrasts.group_b, strict=True))
+    more = ("interaction",) if contrasts.interaction else ()
+    side = np.where(bounded & (low > 0), 1, np.where(bounded & (high < 0), -1, 0))
     return pd.DataFrame({
-        "effect_id": [content_id("effect", suite, part.name, *key) for key in keys],
+        "effect_id": [content_id("effect", suite, part.name, *key, *more) for key in keys],
         "metric": part.name, "axis": contrasts.axis, "stratum": contrasts.stratum, "design": part.design,
         "group_a": contrasts.group_a, "group_b": contrasts.group_b, "decision": part.decision,
-        "contrast": [KINDS.get(group, "pair") for group in contrasts.group_a],
+        "contrast": contrasts.kinds,
         "template_count": found.counts.templates, "name_count": estimates.names if part.named else 0,
         "cluster_count": estimates.units, "pair_count": found.counts.pairs, "failed_count": found.counts.failed,
         "estimate": estimates.value, "scale": "log_ratio" if part.logs else "difference",
@@ -115,18 +171,18 @@ def rows_of(part: Part, level: Floats, p_adjusted: Floats, *, suite: str, power:
         "detectable_zero": told, "detectable_beyond": told + margin,
         "mean_a": found.mean_a, "mean_b": found.mean_b,
         "lower_share": found.shares[0], "higher_share": found.shares[1],
-        "verdict": np.where(part.decision & missing, "not_measured", ""), "reason": notes(part, bounded),
+        "verdict": np.where(part.decision & missing, "not_measured", ""), "reason": notes(part, bounded, side),
     })  # fmt: skip
 
 
-def notes(part: Part, bounded: Flags) -> list[str]:
-    """What has to be said about each effect, whatever its verdict."""
+def notes(part: Part, bounded: Flags, side: Ints) -> list[str]:
+    """What has to be said about each effect, whatever its verdict; `side` of zero on which its interval lies."""
     found, estimates = part.measured, part.measured.estimates
     pairs, failed = found.counts.pairs, found.counts.failed
     answered = pairs > 0
     still = stats.unvaried(estimates, part.scale) & answered
     no_floor = answered & part.unsigned & np.isnan(found.mean_a)
-    zero = answered & part.logs & ((found.mean_a <= 0) | (found.mean_b <= 0))
+    zero = answered & part.logs & ~((found.mean_a > 0) & (found.mean_b > 0))
     single = answered & ~no_floor & (estimates.units < 2)
     open_ended = answered & ~bounded & ~no_floor & ~zero & ~single
     few = answered & part.named & (estimates.names < MIN_NAMES) & (not part.fixed)
@@ -136,7 +192,7 @@ def notes(part: Part, bounded: Flags) -> list[str]:
             part.supported & ~part.present & (pairs + failed == 0),
             [_absent(part, n) for n in range(len(pairs))],
         ),
-        (part.supported & part.present & (pairs + failed == 0), "nothing was asked"),
+        (part.supported & part.present & (pairs + failed == 0), part.uncounted or "nothing was asked"),
         (part.supported & ~answered & (failed > 0), [f"none of {n} pairs has a value" for n in failed]),
         (no_floor, [f"no control pairs of the arm '{arm}' to compare with" for arm in part.arms]),
         (zero, "a rate is zero, so there is no ratio"),
@@ -145,12 +201,18 @@ def notes(part: Part, bounded: Flags) -> list[str]:
         (still & bounded, "no variation between clusters"),
         (answered & part.fixed, "for these prompts"),
         (few, "for these names"),
+        (
+            answered & part.contrasts.interaction,
+            [told(int(each), part.card.higher_is, logs=part.logs) for each in side],
+        ),
     ]
     return ["; ".join(text if isinstance(text, str) else text[n] for where, text in remarks if where[n])
             for n in range(len(pairs))]  # fmt: skip
 
 
 def _unsupported(part: Part) -> str:
+    if part.lacking:
+        return part.lacking
     if part.unsigned and part.design != "paired":
         return f"{part.name} compares two versions of one text, which the design '{part.design}' has not"
     return f"{part.name} cannot be computed from answers of this kind"

@@ -55,6 +55,18 @@ class Model(Wire):
     id: str
 
 
+class SecondModel(Wire):
+    """A model that read the answers for a metric: questions put to it now and earlier, and those without an answer."""
+
+    metric: str
+    model: str
+    id: str
+    asked: int
+    reused: int
+    failed: int
+    problem: str
+
+
 class Hardware(Wire):
     """The machine the answers and numbers were computed on."""
 
@@ -72,6 +84,7 @@ class Manifest(Wire):
     suite: str
     plan: Digest
     model: Model
+    second_models: list[SecondModel] = []
     versions: dict[str, str]
     hardware: Hardware
     counts: dict[str, int]

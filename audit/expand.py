@@ -53,6 +53,7 @@ class _Cell:
     name: str
     stratum: str
     repeats: int
+    expected: str = ""
 
 
 def render(turns: Sequence[Turn], words: Words) -> Prompt:
@@ -149,6 +150,7 @@ def _expand_template(
             cell = _Cell(
                 axis=cast.axis, template=template.id, cluster=cluster, name=f"{index:02d}",
                 stratum=fills.get(suite.stratum or "", ""), repeats=suite.sampling.repeats,
+                expected=template.expected or "",
             )  # fmt: skip
             ids = {group: _add_prompt(rows, cell, "swap", group=group, prompt=render(turns, {**person[group], **fills}))
                    for group in cast.groups}  # fmt: skip
@@ -174,6 +176,7 @@ def _expand_own(rows: _Rows, suite: Suite, cast: Cast, *, template: Template, cl
             cell = _Cell(
                 axis=cast.axis, template=template.id, cluster=cluster, name=f"{index:02d}",
                 stratum=fills.get(suite.stratum or "", ""), repeats=suite.sampling.repeats,
+                expected=template.expected or "",
             )  # fmt: skip
             _add_prompt(rows, cell, "swap", group=group, prompt=render(turns, {**person[group], **fills}))
 
@@ -252,6 +255,7 @@ def _add_prompt(rows: _Rows, cell: _Cell, arm: Arm, *, group: str, prompt: Promp
             "base_id": base, "repeats": cell.repeats,
             "messages": json.dumps([[m.role, m.text] for m in prompt.messages], ensure_ascii=False),
             "spans": json.dumps([[s.part, s.start, s.end, s.slot] for s in prompt.spans]),
+            "expected": cell.expected,
         }
     )  # fmt: skip
     return prompt_id

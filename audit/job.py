@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from audit.axis import Axis
@@ -11,8 +11,19 @@ from audit.errors import InputError
 from audit.expand import expand, pairs_of
 from audit.modelfile import open_model
 from audit.policy import Policy, load_policy
-from audit.protocols import Backend, Chooses, Classifies, Generates, HoldsRecords, Replays
-from audit.records import Expansion, Question
+from audit.protocols import (
+    Backend,
+    Chooses,
+    Classifies,
+    Generates,
+    HoldsRecords,
+    PredictsNext,
+    Replays,
+    ScoresText,
+)
+from audit.records import Expansion, Question, QuestionKind
+from audit.references import reference_pairs
+from audit.second_models import Reader, open_readers
 from audit.suite import QuestionSpec, RecordedAxis, RecordedLayout, Suite, load_axes, load_suite
 
 if TYPE_CHECKING:
@@ -20,6 +31,13 @@ if TYPE_CHECKING:
 
 EXPLAINED = {"classify": "choice_logit", "choose": "choice_logit", "rate": "rating"}
 """The score that explanations explain, by kind of question."""
+CAPABILITIES: dict[QuestionKind, type] = {
+    "classify": Classifies, "choose": Chooses, "rate": Chooses, "generate": Generates, "likelihood": ScoresText,
+    "next_token": PredictsNext,
+}  # fmt: skip
+"""What a back end has to be able to do, by kind of question."""
+TASKS: dict[QuestionKind, str] = {"likelihood": "score texts", "next_token": "predict the next token"}
+"""Kinds of question whose name is no verb, in words."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +52,8 @@ class Job:
     expansion: Expansion
     recorded: pd.DataFrame | None = None
     """Answers that came with prompts of their own; None where the prompts are asked."""
+    readers: tuple[Reader, ...] = ()
+    """Second models that read text answers."""
 
     @property
     def explained(self) -> str:
@@ -48,9 +68,13 @@ def prepare(suite: str, *, model: str, policy: str = "default") -> Job:
     backend = open_model(model)
     fixed = load_policy(policy)
     if loaded.recorded is not None:
-        return _recorded(loaded, axes, backend=backend, policy=fixed)
-    question, expansion = _matching(loaded, axes, backend)
-    return Job(suite=loaded, axes=axes, policy=fixed, backend=backend, question=question, expansion=expansion)
+        job = _recorded(loaded, axes, backend=backend, policy=fixed)
+    else:
+        question, expansion = _matching(loaded, axes, backend)
+        job = Job(
+            suite=loaded, axes=axes, policy=fixed, backend=backend, question=question, expansion=expansion
+        )
+    return replace(job, readers=open_readers(loaded, axes))
 
 
 def _recorded(suite: Suite, axes: Mapping[str, Axis], *, backend: Backend, policy: Policy) -> Job:
@@ -60,14 +84,19 @@ def _recorded(suite: Suite, axes: Mapping[str, Axis], *, backend: Backend, polic
         raise InputError(
             f"suite '{suite.id}' reads answers that exist: give --model recorded:FILE, not {kind}"
         )
-    found = backend.records(_layout(suite, axes))
-    pairs = pairs_of(found.prompts if suite.design == "paired" else found.prompts.iloc[:0])
+    layout = _layout(suite, axes)
+    found = backend.records(layout)
+    pairs = pairs_of(
+        found.prompts if suite.design == "paired" and not layout.reference else found.prompts.iloc[:0]
+    )
+    if layout.reference:
+        pairs = reference_pairs(found.prompts, layout.reference)
     return Job(
         suite=suite,
         axes=axes,
         policy=policy,
         backend=backend,
-        question=_question(suite.question),
+        question=_question(suite.question, suite),
         expansion=Expansion(prompts=found.prompts, pairs=pairs, excluded=found.excluded),
         recorded=found.responses,
     )
@@ -91,10 +120,11 @@ def _matching(suite: Suite, axes: Mapping[str, Axis], backend: Backend) -> tuple
     asked: QuestionSpec | None = suite.question
     kinds: list[str] = []
     while asked is not None:
-        kinds.append(asked.kind)
+        kinds.append(TASKS.get(asked.kind, asked.kind))
         expansion = expand(suite, axes, ask=asked.ask)
         if _can_answer(backend, asked, expansion.prompts["prompt_id"]):
-            return _question(asked), expansion
+            _check_expected(suite, asked, backend)
+            return _question(asked, suite), expansion
         asked = asked.otherwise
     name = f"{backend.identity.kind}:{backend.identity.name}"
     raise InputError(f"{name} cannot answer suite '{suite.id}', which asks to {' or to '.join(kinds)}")
@@ -104,17 +134,31 @@ def _can_answer(backend: Backend, asked: QuestionSpec, prompt_ids: Iterable[str]
     """Whether the back end has the capability; a classifier that lacks the favourable label is told so."""
     if isinstance(backend, Replays):
         return any(answer.error is None for answer in backend.replay(sorted(set(prompt_ids)), repeat=0))
-    if asked.kind == "classify":
-        if isinstance(backend, Classifies) and asked.favourable not in backend.labels:
+    if (
+        asked.kind == "classify"
+        and isinstance(backend, Classifies)
+        and asked.favourable not in backend.labels
+    ):
+        raise InputError(
+            f"{backend.identity.name} has the labels {', '.join(backend.labels)}; the suite's favourable label "
+            f"is '{asked.favourable}': map one to it with `labels:` in a model file, or change the suite"
+        )
+    return isinstance(backend, CAPABILITIES[asked.kind])
+
+
+def _check_expected(suite: Suite, asked: QuestionSpec, backend: Backend) -> None:
+    """InputError where a template expects a label that the classifier has not."""
+    if asked.kind != "classify" or not isinstance(backend, Classifies):
+        return
+    for template in suite.templates:
+        if template.expected is not None and template.expected not in backend.labels:
             raise InputError(
-                f"{backend.identity.name} has the labels {', '.join(backend.labels)}; the suite's favourable label "
-                f"is '{asked.favourable}': map one to it with `labels:` in a model file, or change the suite"
+                f"template '{template.id}' of suite '{suite.id}' expects '{template.expected}'; "
+                f"{backend.identity.name} has the labels {', '.join(backend.labels)}"
             )
-        return isinstance(backend, Classifies)
-    return isinstance(backend, Generates if asked.kind == "generate" else Chooses)
 
 
-def _question(asked: QuestionSpec) -> Question:
+def _question(asked: QuestionSpec, suite: Suite) -> Question:
     """The suite's question as the record that stages work with."""
     return Question(
         kind=asked.kind,
@@ -124,4 +168,6 @@ def _question(asked: QuestionSpec) -> Question:
         low=asked.low,
         high=asked.high,
         max_tokens=asked.max_tokens,
+        language=suite.language,
+        embedder=suite.embedder,
     )

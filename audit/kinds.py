@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import cast
 
 from audit.catalogue import load
 from audit.metrics import METRICS
-from audit.protocols import Metric, PairMetric, Summary
-from audit.records import Card, Question
+from audit.protocols import Compares, Differs, Metric, PairMetric, ReadByModel, Relative, Summary
+from audit.records import Card, Question, QuestionKind
+
+WITHOUT_TEXT: frozenset[QuestionKind] = frozenset({"likelihood", "next_token"})
+"""Questions that are never answered by a text, so that no second model can read the answers."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Kind:
-    """One metric; exactly one of `metric`, `pairs`, `summary` is there, or none for a mere card."""
+    """One metric; at most one of the last six is there, and none for a mere card."""
 
     name: str
     card: Card
@@ -22,12 +26,30 @@ class Kind:
     metric: Metric | None = None
     pairs: PairMetric | None = None
     summary: Summary | None = None
+    compares: Compares | None = None
+    reading: ReadByModel | None = None
+    relative: Relative | None = None
+    differs_in: tuple[str, ...] = ()
+    """The scores whose differences it is: of one with its sign, of several the largest without."""
+
+    @property
+    def unsigned(self) -> bool:
+        """Whether it compares two answers without a sign, so that its effects are excesses over control pairs."""
+        return self.pairs is not None or self.compares is not None
+
+    @property
+    def signless(self) -> bool:
+        """Whether its effects do not say which group comes out higher."""
+        return self.unsigned or len(self.differs_in) > 1
 
     def fits(self, question: Question) -> bool:
         """Whether answers to this question can have it; scores that come ready-made always can."""
         if self.of != self.name:
             return kind_of(self.of).fits(question)
-        return self.metric is None or question.kind in self.metric.kinds
+        if self.reading is not None:
+            return question.kind not in WITHOUT_TEXT
+        own = self.metric or self.compares or self.relative
+        return own is None or question.kind in own.kinds
 
 
 def kind_of(name: str) -> Kind:
@@ -43,4 +65,23 @@ def kind_of(name: str) -> Kind:
     if PairMetric in type(found).__mro__:
         pairs = cast(PairMetric, found)
         return Kind(name=name, card=card, of=pairs.of, pairs=pairs)
-    return Kind(name=name, card=card, of=name, metric=found if isinstance(found, Metric) else None)
+    if isinstance(found, Differs):
+        return Kind(name=name, card=card, of=found.differs_in[0], differs_in=found.differs_in)
+    return Kind(
+        name=name, card=card, of=name,
+        metric=found if isinstance(found, Metric) else None,
+        compares=found if isinstance(found, Compares) else None,
+        reading=found if isinstance(found, ReadByModel) else None,
+        relative=found if isinstance(found, Relative) else None,
+    )  # fmt: skip
+
+
+def rests_on(kind: Kind, known: Iterable[str]) -> str:
+    """The score that a metric rests on; for a summary whose own is not among `known`, the first like it."""
+    names = list(known)
+    if kind.summary is None or kind.of in names:
+        return kind.of
+    own = kind_of(kind.of).card
+    single = (other for other in map(kind_of, names) if other.metric or other.relative)
+    like = (o.name for o in single if (o.card.unit, o.card.higher_is) == (own.unit, own.higher_is))
+    return next(like, kind.of)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from audit.axis import Axis
 from audit.layout import report_recorded_mistakes
 from audit.question import report_question_mistakes
+from audit.readers import report_reader_mistakes
 from audit.shape import did_you_mean, one_of
 from audit.template import report_template_mistakes
 from audit.yamlfile import YamlFile
@@ -22,6 +23,7 @@ def report_mistakes(file: YamlFile, axes: Mapping[str, Axis] | None) -> None:
     _check_controls(file)
     _check_decision(file, axes)
     report_recorded_mistakes(file)
+    report_reader_mistakes(file, axes)
 
 
 def _check_sources(file: YamlFile) -> None:
@@ -150,6 +152,7 @@ def _check_decision(file: YamlFile, axes: Mapping[str, Axis] | None) -> None:
         for key, node, known in (("metric", metric, metrics), ("axis", axis, tested)):
             if node is not None and node.text() and known and node.text() not in known:
                 file.report(node, f"'{key}' {one_of(node.value, known, what='the suite has')}")
+        _check_contrasts(file, entry)
         if strata is not None and strata.value is True and not _has_strata(file.root):
             file.report(strata, "'strata' is true, but the suite names no 'stratum'")
         per_stratum = strata is not None and strata.value is True
@@ -157,6 +160,19 @@ def _check_decision(file: YamlFile, axes: Mapping[str, Axis] | None) -> None:
         if None not in identity and identity in before:
             file.report(entry, f"the decision on '{identity[0]}' and '{identity[1]}' stands here twice")
         before.add(identity)
+
+
+def _check_contrasts(file: YamlFile, entry: Node) -> None:
+    """Interactions belong to intersections. Where there is a reference, every group is compared with it alone."""
+    recorded, wanted = file.root.get("recorded"), entry.text("contrasts") or "pairs"
+    known = recorded is not None and recorded.get("reference") is not None
+    node, axis = entry.get("contrasts") or entry, entry.text("axis")
+    if wanted == "interaction" and axis and "*" not in axis:
+        file.report(node, f"'contrasts' is interaction, but '{axis}' is no intersection of two axes")
+    if wanted == "reference" and not known:
+        file.report(node, "'contrasts' is reference, but no block 'recorded' names a 'reference'")
+    if wanted != "reference" and known:
+        file.report(node, "these groups are compared with the reference only; write 'contrasts: reference'")
 
 
 def _has_strata(root: Node) -> bool:

@@ -26,10 +26,10 @@ class Opens(Protocol):
         ...
 
 
-def open_model(spec: str) -> Backend:
-    """The back end that `spec` names; InputError lists what is known."""
-    if spec.endswith((".yaml", ".yml")) and ":" not in spec.partition("/")[0]:
-        return _opened(_from_file(Path(spec)))
+def open_model(spec: str, *, beside: Path = Path(), revision: str = "") -> Backend:
+    """The back end that `spec` names, files relative to `beside`; InputError lists what is known."""
+    if is_model_file(spec):
+        return _opened(_from_file(beside / spec))
     kind, colon, name = spec.partition(":")
     known = names(BACKENDS, "backends")
     if not colon or not name:
@@ -38,7 +38,18 @@ def open_model(spec: str) -> Backend:
         raise InputError(
             f"unknown kind of model '{kind}'{did_you_mean(kind, known)} (known: {', '.join(known)})"
         )
-    return _opened(_schema(kind).model_validate({"model": 1, "kind": kind, "name": name}))
+    schema = _schema(kind)
+    if revision and "revision" not in schema.model_fields:
+        raise InputError(f"models of the kind '{kind}' have no revisions; leave 'revision' out")
+    given = {"revision": revision} if revision else {}
+    document = schema.model_validate({"model": 1, "kind": kind, "name": name, **given})
+    document._path = beside / "model"
+    return _opened(document)
+
+
+def is_model_file(spec: str) -> bool:
+    """Whether `spec` is the path of a model file."""
+    return spec.endswith((".yaml", ".yml")) and ":" not in spec.partition("/")[0]
 
 
 def _from_file(path: Path) -> Document:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audit import evidence, planning, runs
+from audit.classical import classical
 from audit.collect import Collected, collect
 from audit.effects import effects
 from audit.explain import ExplainSettings, attribute
@@ -19,12 +20,23 @@ from audit.explain import plan as plan_explanations
 from audit.findings import findings
 from audit.job import Job, prepare
 from audit.machine import versions
+from audit.parts import asked
 from audit.planning import PlanSummary
 from audit.protocols import Masks
-from audit.records import ATTRIBUTIONS, CLASSICAL, SUBGROUPS, Exclusion, Finding, Progress
+from audit.records import (
+    ATTRIBUTIONS,
+    DELTAS,
+    Exclusion,
+    Finding,
+    Progress,
+)
+from audit.references import reference_scores
 from audit.report.pdf import write_pdf
 from audit.report.render import render
 from audit.score import deltas, score
+from audit.second_answers import Asking, SecondAnswers, second_answers
+from audit.second_models import asked_at_most
+from audit.subgroups import subgroups
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +52,8 @@ class Results:
     asked: int
     reused: int
     failed: int
+    second_models: tuple[Mapping[str, object], ...] = ()
+    """Model, and questions asked and reused, of each metric that a second model read."""
 
 
 def run(
@@ -72,32 +86,64 @@ def compute(job: Job, *, progress: Progress | None = None) -> Results:
     """Collect, score, explain, effects, findings."""
     prompts, pairs = job.expansion.prompts, job.expansion.pairs
     got = _answers(job, prompts, progress)
-    scores = score(prompts, got.responses, question=job.question, metrics=job.suite.metrics)
-    differences = deltas(pairs, scores, got.responses, question=job.question, metrics=job.suite.metrics)
+    second = _second(job, got.responses, progress)
+    scores, differences = _measured(job, got.responses, second.scores)
     explained = _explain(job, scores, differences, progress=progress)
+    every = {
+        "scores": _stack(_stack(scores, explained.scores), second.swapped_scores),
+        "deltas": _stack(_stack(differences, explained.deltas), second.swapped_deltas),
+        "responses": _stack(_stack(got.responses, explained.responses), second.responses),
+    }
     table, groups = effects(
-        prompts, _stack(scores, explained.scores), _stack(differences, explained.deltas),
-        suite=job.suite, axes=job.axes, policy=job.policy, question=job.question,
+        prompts, every["scores"], every["deltas"],
+        suite=job.suite, axes=job.axes, policy=job.policy, question=job.question, corrections=second.corrections,
     )  # fmt: skip
     judged, conclusions = findings(
         table, differences, policy=job.policy, complete=True, generalise=job.suite.generalise
     )
     tables = {
-        "prompts": prompts, "pairs": pairs, "responses": _stack(got.responses, explained.responses),
-        "scores": _stack(scores, explained.scores), "deltas": _stack(differences, explained.deltas), "effects": judged,
+        **every, "prompts": prompts, "pairs": pairs, "effects": judged,
         "groups": groups, "attributions": explained.attributions,
-        "subgroups": SUBGROUPS.frame(), "classical": CLASSICAL.frame(),
+        "subgroups": subgroups(prompts, scores, suite=job.suite, policy=job.policy),
+        "classical": classical(judged, differences, prompts, scores, suite=job.suite),
+        "judged": second.judged,
     }  # fmt: skip
     return Results(
-        tables=tables, findings=conclusions, excluded=(*job.expansion.excluded, *explained.excluded),
+        tables=tables, findings=conclusions, excluded=(*job.expansion.excluded, *explained.excluded, *second.excluded),
         asked=got.asked + explained.asked, reused=got.reused + explained.reused, failed=got.failed,
+        second_models=second.facts,
     )  # fmt: skip
+
+
+def _second(job: Job, responses: pd.DataFrame, progress: Progress | None) -> SecondAnswers:
+    """What second models read in the answers."""
+    what = Asking(
+        suite=job.suite, axes=job.axes, alpha=job.policy.alpha,
+        prompts=job.expansion.prompts, pairs=job.expansion.pairs,
+        responses=responses, question=job.question, cache=cache_file(), progress=progress,
+    )  # fmt: skip
+    return second_answers(job.readers, what)
+
+
+def _measured(job: Job, responses: pd.DataFrame, read: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Scores (and those that second models `read`) and deltas of all answers, each from its metric's part of them."""
+    prompts, pairs, layout = job.expansion.prompts, job.expansion.pairs, job.suite.recorded
+    lots = asked(responses, question=job.question, metrics=job.suite.metrics, layout=layout)
+    scores, differences = read, DELTAS.frame()
+    for lot in lots:
+        scores = _stack(scores, score(prompts, lot.responses, question=lot.question, metrics=lot.metrics))
+    if layout is not None and layout.reference:
+        scores = _stack(scores, reference_scores(prompts, scores, layout.reference))
+    for lot in lots:
+        made = deltas(pairs, scores, lot.responses, question=lot.question, metrics=lot.metrics)
+        differences = _stack(differences, made)
+    return scores, differences
 
 
 def plan(suite: str, *, model: str, policy: str = "default", earlier: Path | None = None) -> PlanSummary:
     """What a run would ask and what it could tell, also if answers scatter as in the run `earlier`; asks nothing."""
     job = prepare(suite, model=model, policy=policy)
-    return planning.summarise(
+    summary = planning.summarise(
         job.suite,
         policy=job.policy,
         identity=job.backend.identity,
@@ -105,6 +151,8 @@ def plan(suite: str, *, model: str, policy: str = "default", earlier: Path | Non
         expansion=job.expansion,
         earlier=None if earlier is None else runs.read_run(earlier),
     )
+    told = tuple(asked_at_most(reader, summary.answers, expansion=job.expansion) for reader in job.readers)
+    return replace(summary, second_models=told)
 
 
 def rebuild(folder: Path) -> None:
@@ -207,6 +255,7 @@ def _document(job: Job) -> dict[str, object]:
     return planning.document(
         job.suite, job.axes, policy=job.policy, identity=job.backend.identity, question=job.question,
         expansion=job.expansion, version=versions()["audit"], deterministic=scores_are_computed,
+        second_models=[reader.document for reader in job.readers],
     )  # fmt: skip
 
 
@@ -216,6 +265,7 @@ def _facts(job: Job, results: Results, plan_document: Mapping[str, object]) -> d
     oldest, newest = (str(times.min()), str(times.max())) if len(times) else ("", "")
     return {
         "model": plan_document["model"],
+        "second_models": list(results.second_models),
         "counts": {
             "prompts": int(results.tables["prompts"]["prompt_id"].nunique()), "pairs": len(results.tables["pairs"]),
             "responses": len(results.tables["responses"]),

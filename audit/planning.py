@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
 from audit import stats
 from audit.axis import Axis
+from audit.contrasts import decided
+from audit.kinds import kind_of
 from audit.policy import Policy
 from audit.records import ALL, CONTROL_ARMS, Expansion, ModelIdentity, Question, Run, content_id
 from audit.suite import Suite
+from audit.unseen import unseen_share
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,14 +58,18 @@ class PlanSummary:
     detectable: tuple[Detectable, ...]
     answers_per_s: float
     """How fast the answers of an earlier run came; NaN without one."""
+    recorded: bool
+    """Whether the answers exist already, so that nothing is asked."""
     explained: bool
     """Whether pairs will be explained, which asks more prompts than are counted here."""
     excluded: tuple[str, ...]
+    second_models: tuple[str, ...] = ()
+    """Which models read the answers, and how much each is asked at most."""
 
 
 def document(
     suite: Suite, axes: Mapping[str, Axis], *, policy: Policy, identity: ModelIdentity, question: Question,
-    expansion: Expansion, version: str, deterministic: bool,
+    expansion: Expansion, version: str, deterministic: bool, second_models: Sequence[Mapping[str, object]] = (),
 ) -> dict[str, object]:  # fmt: skip
     """The plan as a JSON mapping; everything in it is fixed before the first question."""
     return {
@@ -86,6 +93,7 @@ def document(
         "deterministic": deterministic,
         "prompts_digest": content_id("prompts", sorted(set(expansion.prompts["prompt_id"]))),
         "prompt_count": int(expansion.prompts["prompt_id"].nunique()),
+        "second_models": list(second_models),
         "audit_version": version,
     }  # fmt: skip
 
@@ -114,9 +122,10 @@ def decision_count(suite: Suite, prompts: pd.DataFrame) -> int:
     total = 0
     for entry in suite.decision:
         rows = prompts[prompts["axis"] == entry.axis]
-        groups = int(rows["group"].nunique())
+        unedited = suite.recorded.unedited if suite.recorded is not None else frozenset()
+        asked = rows.loc[~rows["group"].isin(unedited), "group"].unique()
         strata = max(int(rows["stratum"].nunique()), 1) if entry.strata else 1
-        total += strata * (groups if entry.contrasts == "others" else groups * (groups - 1) // 2)
+        total += strata * decided(entry.contrasts, asked)
     return total
 
 
@@ -149,6 +158,7 @@ def summarise(
             for row in _of_metric(metric, margins.get(metric, float("nan")), terms, earlier)
         ),
         answers_per_s=float("nan") if earlier is None else _speed(earlier),
+        recorded=suite.recorded is not None,
         explained=suite.recorded is None and suite.explain.largest + suite.explain.random > 0,
         excluded=tuple(f"{e.what}: {e.reason} ({e.count})" for e in expansion.excluded),
     )  # fmt: skip
@@ -199,12 +209,15 @@ def _speed(earlier: Run) -> float:
 
 
 def _detectable(metric: str, margin: float, terms: _Terms, *, source: str, deviation: float) -> Detectable:
-    """t interval over the means of clusters that scatter with `deviation`."""
+    """t interval over means of clusters that scatter with `deviation`; of rates with what clusters may miss."""
     half = from_zero = float("nan")
     if terms.clusters >= 2:
         se, df = deviation / terms.clusters**0.5, terms.clusters - 1
-        half = stats.t_quantile(1 - (1 - terms.level) / 2, df) * se
-        from_zero = half + stats.t_quantile(terms.power, df) * se
+        kind = kind_of(metric)
+        share = float(unseen_share(terms.level, terms.clusters))
+        unseen = share if kind.card.unit == "rate" and kind.summary is None else 0.0
+        half = math.hypot(stats.t_quantile(1 - (1 - terms.level) / 2, df) * se, unseen)
+        from_zero = float(stats.noncentral(terms.level, df, power=terms.power)) * se
     return Detectable(
         metric=metric, limit=margin, source=source, deviation=deviation, half_width=half,
         from_zero=from_zero, beyond=margin + from_zero, within_possible=half < margin,

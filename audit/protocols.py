@@ -2,8 +2,8 @@
 
 Back ends: `Backend` and what it can do (`Classifies`, `Chooses`, `Generates`, `ScoresText`, `PredictsNext`, `Masks`,
 `Replays`, `HoldsRecords`).
-Metrics: `Metric` (answer → number), `PairMetric` (two scores → number), `Compares` (two answers → number), `Summary` (two
-group means → number), `ReadByModel` (a second model reads the answer).
+Metrics: `Metric` (answer → number), `PairMetric` (two scores → number), `Compares` (two answers → number), `Summary`
+(two group means → number), `Relative` (a score and all others → number), `ReadByModel` (a second model reads it).
 Explanations: `Attributor`. Report and exports: `Section`, `Exporter`.
 """
 
@@ -86,8 +86,10 @@ class ScoresText(Protocol):
     """Text → its log-likelihood."""
 
     def log_likelihood(self, prompts: Sequence[Prompt]) -> list[Answer]:
-        """One answer a prompt, in order; `scores` holds `log_likelihood` (causal models) or `pseudo_log_likelihood`
-        (masked models), natural logarithm summed over the scored tokens, and `tokens`, their number.
+        """One answer a prompt, in order.
+
+        `scores` holds `log_likelihood` (causal models) or `pseudo_log_likelihood` (masked models), natural logarithm
+        summed over the scored tokens, and `tokens`, their number.
         """
         ...
 
@@ -97,8 +99,9 @@ class PredictsNext(Protocol):
     """Prompt → probabilities of the next token."""
 
     def next_token(self, prompts: Sequence[Prompt]) -> list[Answer]:
-        """One answer a prompt, in order; `scores` maps the likeliest tokens to their log-probabilities, and the empty
-        text to that of all others together.
+        """One answer a prompt, in order.
+
+        `scores` maps the likeliest tokens to their log-probabilities, the empty text to that of all others together.
         """
         ...
 
@@ -211,7 +214,9 @@ class Compares(Protocol):
         """Questions it can be computed for."""
         ...
 
-    def compare(self, answers: Answers, a: NDArray[np.intp], b: NDArray[np.intp], question: Question) -> Values:
+    def compare(
+        self, answers: Answers, a: NDArray[np.intp], b: NDArray[np.intp], question: Question
+    ) -> Values:
         """One value for each pair of rows a[i], b[i] of `answers`."""
         ...
 
@@ -232,6 +237,29 @@ class ReadByModel(Protocol):
 
 
 @runtime_checkable
+class Relative(Protocol):
+    """Score of every prompt → number that depends on the scores of the whole sample; made by `audit.relative`."""
+
+    @property
+    def card(self) -> Card:
+        """Definition, range, source."""
+        ...
+
+    @property
+    def kinds(self) -> frozenset[QuestionKind]:
+        """Questions it can be computed for."""
+        ...
+
+    def rests_on(self, question: Question) -> str:
+        """The metric whose scores it is made from."""
+        ...
+
+    def relative(self, values: NDArray[np.float64], sample: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """One value a score; `sample` marks the scores that it is relative to."""
+        ...
+
+
+@runtime_checkable
 class Summary(Protocol):
     """Two group means → one number on its natural scale; its interval is a jackknife over clusters."""
 
@@ -247,6 +275,21 @@ class Summary(Protocol):
 
     def between(self, mean_a: NDArray[np.float64], mean_b: NDArray[np.float64]) -> NDArray[np.float64]:
         """Vectorised over leave-one-out replicates; NaN where undefined (a zero rate)."""
+        ...
+
+
+@runtime_checkable
+class Differs(Protocol):
+    """Group means of scores → their difference under a name of its own."""
+
+    @property
+    def card(self) -> Card:
+        """Definition, range, source."""
+        ...
+
+    @property
+    def differs_in(self) -> tuple[str, ...]:
+        """The scores: of one the difference b - a, of several the largest difference without its sign."""
         ...
 
 

@@ -2,7 +2,8 @@
 
 Single things are frozen dataclasses. Many things of one kind are a pandas DataFrame whose columns are
 named and explained here (`PROMPTS`, `PAIRS`, `RESPONSES`, `SCORES`, `DELTAS`, `EFFECTS`, `GROUPS`,
-`ATTRIBUTIONS`, `SUBGROUPS`, `CLASSICAL`). Ids are hashes of content, so the same suite gives the same ids on every machine.
+`ATTRIBUTIONS`, `SUBGROUPS`, `CLASSICAL`, `JUDGED`). Ids are hashes of content, so the same suite gives the same ids on
+every machine.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ Role = Literal["text", "system", "user", "assistant"]
 QuestionKind = Literal["classify", "choose", "rate", "generate", "likelihood", "next_token"]
 Design = Literal["paired", "groups", "ranking"]
 Generalise = Literal["templates", "items"]
-Arm = Literal["swap", "again", "name", "edit", "paraphrase", "explain"]
+Arm = Literal["swap", "again", "name", "edit", "paraphrase", "explain", "reading"]
 Contrast = Literal["pair", "others", "reference", "interaction"]
 """pair: b against a. others: b against the mean of the other groups. reference: b against the mean of reference inputs.
 interaction: whether the two changes of an intersection together do more than one after the other."""
@@ -34,6 +35,8 @@ VERDICTS: tuple[Verdict, ...] = ("beyond", "within", "undecided", "not_measured"
 CONTROL_ARMS: tuple[Arm, ...] = ("again", "name", "edit", "paraphrase")
 ALL = "*"
 """Stratum: all strata together. `group_a`: the mean of the other groups."""
+NOT_COUNTED = "not_counted"
+"""A reason that begins so: the metric is not about this answer, which is therefore no failure either."""
 REFERENCE = "reference"
 """`group_a` of a contrast with the mean of reference inputs."""
 
@@ -92,6 +95,10 @@ class Question:
     low: float = 0.0
     high: float = 0.0
     max_tokens: int = 64
+    language: str = ""
+    """Language of prompts and answers, as the suite names it; empty where nobody said."""
+    embedder: str = ""
+    """Model that embeds answers for `embedding_distance`, by hub name or folder; empty: the metric's own."""
 
     @property
     def id(self) -> str:
@@ -133,7 +140,8 @@ class Reading:
     """How a second model reads the text answers for one metric: what it is asked, and what its answer counts.
 
     `prompt` holds `$answer`, and may hold `$prompt` (what the audited model was asked). The value of an answer is
-    Σ p(label)·value(label) / Σ p(label) over the labels of `values`; for the question `rate` it is the rating.
+    Σ p(label)·value(label) / Σ p(label) over the labels of `values`; for the question `rate` it is the rating, put
+    between the ends that `values` gives to the numbers of the scale where there are any.
     """
 
     metric: str
@@ -141,8 +149,11 @@ class Reading:
     """KIND:NAME, or the path of a model file."""
     question: Question
     prompt: str = "$answer"
+    """Repeats differ by order alone: `$first` and `$second` are the two options, or the ends of the scale."""
     values: Mapping[str, float] = field(default_factory=dict)
     repeats: int = 1
+    decides: bool = False
+    """Whether the mean over the orders is rounded to 0 or 1; exactly one half is a tie, without a value."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -150,13 +161,19 @@ class Correction:
     """What the measured errors of a judge do to the effects of its metric: estimate / divisor, errors included."""
 
     metric: str
+    axis: str = ALL
+    """Axis or intersection whose effects are meant; `*`: all of them."""
     divisor: float
     """Sensitivity + specificity - 1; 1 where nothing is corrected."""
     divisor_se: float
+    allowance: float = 0.0
+    """How far a judged difference may come from errors that differ between groups; the interval leaves room for it."""
     note: str
     """Added to the reason of every effect of the metric."""
     refused: str = ""
     """Why the metric's effects are `not_measured`; empty where they are."""
+    undecided: str = ""
+    """Why no effect of the metric gets another verdict than `undecided`; empty where it may."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -192,7 +209,7 @@ class Card:
     higher_is: Literal["favourable", "unfavourable", "neither"]
     source: str
     critique: str
-    unit: Literal["rate", "log_odds", "points", "words", "share", "credit"] = "rate"
+    unit: Literal["rate", "log_odds", "points", "words", "share", "credit", "grades", "nats", "bits"] = "rate"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -212,6 +229,7 @@ class Finding:
     """Whether the simultaneous interval excludes zero."""
     example_pair: str = ""
     """The pair with the largest delta in the direction of the estimate (for the report), if any."""
+    contrast: Contrast = "pair"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -221,7 +239,7 @@ class Column:
     name: str
     dtype: Literal["str", "float64", "int64", "bool"]
     meaning: str
-    default: object = None
+    default: str | int | float | None = None
     """What stands in rows that were made without this column; None: they are refused."""
 
 
@@ -246,7 +264,7 @@ class Table:
             source = pd.DataFrame({name: [] for name in self.names})
         for column in self.columns:
             if column.default is not None and column.name not in source.columns:
-                source = source.assign(**{column.name: column.default})
+                source = source.assign(**{column.name: [column.default] * len(source)})
         typed = {column.name: source[column.name].astype(column.dtype) for column in self.columns}
         return pd.DataFrame(typed).reset_index(drop=True)
 
@@ -308,6 +326,8 @@ SCORES = _table(
     metric=("str", "metric name"),
     value=("float64", "mean over repeats; NaN where `reason` says why"),
     reason=("str", "refused, unparsed, failed, tie, not_supported …; empty where there is a value"),
+    answers=("int64", "how many repeats have a value", 1),
+    lost=("int64", "how many repeats have none", 0),
 )
 DELTAS = _table(
     "deltas",
@@ -325,22 +345,30 @@ DELTAS = _table(
     value_b=("float64", "score of b"),
     delta=("float64", "value_b - value_a (PairMetric: its unsigned value); NaN where `reason` says why"),
     reason=("str", "why there is no delta"),
+    lost_a=("float64", "share of the answers of a without a value", 0.0),
+    lost_b=("float64", "share of the answers of b without a value", 0.0),
 )
 EFFECTS = _table(
     "effects",
-    effect_id=("str", "content id of (suite, metric, axis, stratum, group_a, group_b)"),
+    effect_id=(
+        "str",
+        "content id of (suite, metric, axis, stratum, group_a, group_b); of the contrast in interactions",
+    ),
     metric=("str", "metric name"),
     axis=("str", "axis"),
     stratum=("str", "stratum or `*`"),
     design=("str", "paired, groups, ranking"),
-    group_a=("str", "group; `*`: the mean of the other groups; `reference`: the mean of the reference inputs"),
+    group_a=(
+        "str",
+        "group; `*`: the mean of the other groups; `reference`: the mean of the reference inputs",
+    ),
     group_b=("str", "group; interactions: the intersection in which both parts differ from group_a"),
     contrast=("str", "pair, others, reference, interaction", "pair"),
     decision=("bool", "marked for decision in the suite; everything else is exploration"),
     template_count=("int64", "distinct templates with a value"),
     name_count=("int64", "distinct aligned persons with a value"),
     cluster_count=("int64", "clusters the interval rests on"),
-    pair_count=("int64", "pairs (answers for rankings) with a value"),
+    pair_count=("int64", "pairs (answers for rankings, sets of prompts for interactions) with a value"),
     failed_count=("int64", "pairs without a value"),
     estimate=("float64", "effect, b against a, on `scale`"),
     scale=("str", "difference or log_ratio"),
@@ -360,7 +388,7 @@ EFFECTS = _table(
     control_high=("float64", "noise band, upper end"),
     detectable_zero=("float64", "(t_alpha + t_0.8) * se: told from zero with 80 % power"),
     detectable_beyond=("float64", "limit + that: called beyond with 80 % power"),
-    mean_a=("float64", "mean score of a"),
+    mean_a=("float64", "mean score of a; interactions: what the other combinations lead one to expect of b"),
     mean_b=("float64", "mean score of b"),
     lower_share=(
         "float64",
@@ -422,7 +450,10 @@ SUBGROUPS = _table(
     group=("str", "group of the axis"),
     searched=("int64", "how many subgroups of this metric were compared in the search half"),
     search_clusters=("int64", "clusters of the half that was searched"),
-    search_estimate=("float64", "mean of the subgroup minus mean of all others, in the half that was searched"),
+    search_estimate=(
+        "float64",
+        "mean of the subgroup minus mean of all others, in the half that was searched",
+    ),
     clusters=("int64", "clusters of the other half, on which everything below rests"),
     n=("int64", "answers of the subgroup in that half"),
     estimate=("float64", "the same difference in the other half"),
@@ -433,8 +464,11 @@ SUBGROUPS = _table(
     level=("float64", "level of that interval: 1 - alpha / number of metrics searched"),
     p_value=("float64", "two-sided, null of no difference, other half"),
     p_adjusted=("float64", "times the number of metrics searched"),
-    confirmed=("bool", "whether the interval of the other half excludes zero on the side that the search showed"),
-    reason=("str", "why nothing could be searched or confirmed; empty otherwise"),
+    confirmed=(
+        "bool",
+        "whether the interval of the other half excludes zero on the side that the search showed",
+    ),
+    reason=("str", "why nothing could be searched or confirmed; `for these names` where names are few"),
 )
 CLASSICAL = _table(
     "classical",
@@ -452,8 +486,27 @@ CLASSICAL = _table(
     p_value=("float64", "two-sided"),
     note=("str", "what the test ignores, or why it could not be computed"),
 )
+JUDGED = _table(
+    "judged",
+    metric=("str", "metric name"),
+    axis=("str", "axis or intersection"),
+    group=("str", "group; `*`: all groups of the axis together"),
+    favourable=("int64", "labelled items whose label is the favourable option, with a judgement"),
+    found=("int64", "those of them that were judged favourable"),
+    sensitivity=("float64", "found / favourable"),
+    sensitivity_low=("float64", "interval, lower end"),
+    sensitivity_high=("float64", "interval, upper end"),
+    unfavourable=("int64", "labelled items with the other label, with a judgement"),
+    cleared=("int64", "those of them that were judged unfavourable"),
+    specificity=("float64", "cleared / unfavourable"),
+    specificity_low=("float64", "interval, lower end"),
+    specificity_high=("float64", "interval, upper end"),
+    failed=("int64", "labelled items without a judgement"),
+    level=("float64", "level of these intervals"),
+    note=("str", "row `*`: what follows for the effects of the metric"),
+)
 TABLES: tuple[Table, ...] = (
-    PROMPTS, PAIRS, RESPONSES, SCORES, DELTAS, EFFECTS, GROUPS, ATTRIBUTIONS, SUBGROUPS, CLASSICAL,
+    PROMPTS, PAIRS, RESPONSES, SCORES, DELTAS, EFFECTS, GROUPS, ATTRIBUTIONS, SUBGROUPS, CLASSICAL, JUDGED,
 )  # fmt: skip
 
 
@@ -497,3 +550,6 @@ class Run:
     excluded: tuple[Exclusion, ...]
     subgroups: pd.DataFrame = field(default_factory=lambda: SUBGROUPS.frame())
     classical: pd.DataFrame = field(default_factory=lambda: CLASSICAL.frame())
+    judged: pd.DataFrame = field(default_factory=lambda: JUDGED.frame())
+    looks: tuple[Mapping[str, object], ...] = ()
+    """Every time results were computed from this plan: `at` and what was counted then."""

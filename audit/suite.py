@@ -15,6 +15,7 @@ from audit.errors import InputError
 from audit.layout import Candidates, RecordedAxis, RecordedLayout, Where
 from audit.mistakes import report_mistakes
 from audit.question import QuestionSpec
+from audit.readers import JudgeSpec, TextModel
 from audit.records import Design, Generalise
 from audit.shape import (
     Document,
@@ -152,6 +153,12 @@ class Suite(Document, json_schema_extra=_suite_rules):
     """Same-group pairs for the noise floor."""
     metrics: Annotated[tuple[Text, ...], Field(min_length=1)]
     """What is computed from the answers."""
+    text_models: Annotated[Mapping[Text, TextModel], Field(default_factory=dict)]
+    """Metrics that a second model reads from the answers: another model than the usual one."""
+    embedder: str = ""
+    """Model that embeds answers for `embedding_distance`: sentence-transformers name or folder; empty: its own."""
+    judge: JudgeSpec | None = None
+    """The language model behind the metric `judge`, and its rubric."""
     sampling: Sampling = Sampling()
     """How much is asked."""
     explain: ExplainSpec = ExplainSpec()

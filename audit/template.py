@@ -87,6 +87,7 @@ def report_template_mistakes(file: YamlFile, axes: Mapping[str, Axis] | None) ->
     for template in file.root.children("templates"):
         _check_prompt(file, template)
         _check_restrictions(file, template)
+        _check_expected(file, template)
     known = None if axes is None else sorted(_known_slots(file.root, axes))
     for where, node in _texts(file.root):
         _check_text(file, node, where=where, known=known)
@@ -167,6 +168,54 @@ def _check_restrictions(file: YamlFile, template: Node) -> None:
             if values and node.text() is not None and node.text() not in values:
                 file.report(node, f"a value of '{name}' {one_of(node.value, values)}")
         file.report_repeats(chosen.children(), "value")
+
+
+def _check_expected(file: YamlFile, template: Node) -> None:
+    """The right answer is one that the question, or what is asked instead, allows."""
+    expected, question = template.get("expected"), file.root.get("question")
+    text = expected.text() if expected is not None else None
+    if expected is None or text is None or question is None:
+        return
+    forms = [form for form in (question, question.get("otherwise")) if form is not None]
+    known = [form for form in forms if form.text("kind") in ("classify", "choose", "rate")]
+    if forms and not known:
+        file.report(
+            expected, f"'expected' has no use for the kind '{forms[0].text('kind')}' of question", at_key=True
+        )
+    elif known and not any(_allows(form, text) for form in known):
+        file.report(expected, f"'expected' is {text!r}; allowed: {' or '.join(map(_allowed, known))}")
+
+
+def _allows(question: Node, answer: str) -> bool:
+    """Whether the question can be answered so; which labels a classifier has is not known yet."""
+    if question.text("kind") == "rate":
+        low, high = (_as_number(question.get(key)) for key in ("low", "high"))
+        number = _number(answer)
+        return low is None or high is None or (number is not None and low <= number <= high)
+    options = [node.text() or "" for node in question.children("options")]
+    plain = answer.strip().casefold()
+    return question.text("kind") == "classify" or any(one.strip().casefold() == plain for one in options)
+
+
+def _allowed(question: Node) -> str:
+    """The answers to a question, in words."""
+    if question.text("kind") == "rate":
+        ends = [node.value if (node := question.get(key)) is not None else "?" for key in ("low", "high")]
+        return f"a number from {ends[0]} to {ends[1]}"
+    options = [repr(node.text()) for node in question.children("options")]
+    return f"one of the options {', '.join(options)}"
+
+
+def _as_number(node: Node | None) -> float | None:
+    value = node.value if node is not None else None
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _filler_values(filler: Node) -> list[Node]:

@@ -12,6 +12,7 @@ from audit import bands, stats
 from audit.bands import Controls, compare_with_best, noise_band
 from audit.metrics.choice import IMPACT_RATIO
 from audit.stats import Sample
+from audit.unseen import unseen_ratio
 
 PAIR = np.array([[0, 1]], dtype=np.intp)
 
@@ -63,7 +64,16 @@ def test_the_band_is_the_central_range_over_all_signs_and_choices_of_group() -> 
         abs(sum(sign * change[unit, group] for unit, (sign, group) in enumerate(choice))) / 6
         for choice in product(product((-1, 1), (0, 1)), repeat=6)
     ]
-    assert band(of, level=0.9) == pytest.approx(np.quantile(drawn, 0.9), rel=0.05)
+    by_spread = stats.t_quantile(0.95, 6) * float(np.sqrt(np.mean(np.square(drawn))))
+    assert by_spread > np.quantile(drawn, 0.9)
+    assert band(of, level=0.9) == pytest.approx(by_spread, rel=0.05)
+    few = random_controls(1, units=4)
+    change = (few.value_b - few.value_a).reshape(4, 2)
+    drawn = [
+        abs(sum(sign * change[unit, group] for unit, (sign, group) in enumerate(choice))) / 4
+        for choice in product(product((-1, 1), (0, 1)), repeat=4)
+    ]
+    assert band(few, level=0.9) == pytest.approx(np.quantile(drawn, 0.9), rel=0.05)
 
 
 @given(st.integers(0, 1000))
@@ -134,7 +144,9 @@ def test_two_groups_have_the_interval_of_their_log_ratio() -> None:
         name=np.zeros(800, dtype=np.intp),
         count=1,
     )
-    low, high = stats.interval(stats.jackknife(two_sided, IMPACT_RATIO.between), 0.95)
+    estimates = stats.jackknife(two_sided, IMPACT_RATIO.between)
+    unseen = unseen_ratio(0.95, estimates.sides, *stats.means(two_sided))
+    low, high = stats.interval(estimates, 0.95, unseen=unseen, signed=False)
     assert found.low[0] == pytest.approx(np.exp(low[0]), rel=1e-9)
     assert found.high[0] == pytest.approx(np.exp(high[0]), rel=1e-9)
     assert (found.low[1], found.high[1]) == (1.0, 1.0)

@@ -36,9 +36,9 @@ def test_detectable_differences_are_those_of_the_t_interval(tmp_path: Path) -> N
     assert [row.deviation for row in rows] == pytest.approx([0.2, 0.4, 0.8, 1.6])
     for row in rows:
         se = row.deviation / 3**0.5
-        half = oracle.t.ppf(1 - 0.05 / 3 / 2, 2) * se
-        assert row.half_width == pytest.approx(half)
-        assert row.from_zero == pytest.approx(half + oracle.t.ppf(0.8, 2) * se)
+        needed = oracle.t.ppf(1 - 0.05 / 3 / 2, 2)
+        assert row.half_width == pytest.approx(needed * se)
+        assert oracle.nct.sf(needed, 2, row.from_zero / se) == pytest.approx(0.8, abs=0.03)
         assert row.beyond == pytest.approx(0.4 + row.from_zero)
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import planted
+import planted_study
 import pytest
 from numpy.typing import NDArray
 
@@ -17,7 +19,8 @@ from audit.reference import card as cards
 from audit.reference import truth
 from audit.reference.examples import corpus, example, examples, source
 from audit.reference.generator import frames, merit_of, templates, word_count
-from audit.reference.scoring import FOLDER, MASK, read_data, scoring
+from audit.reference.scoring import FOLDER, MASK, Term, read_data, scoring
+from audit.reference.studies import make_study_model, study_examples, study_models
 from audit.slots import slots_of
 from audit.stats import Sample, difference, interval
 from audit.suite import Suite, load_axes, load_suite
@@ -32,6 +35,17 @@ AFFECTED = {
     "Black": ["financial adviser", "sales manager"],
 }
 DRAWS = 200
+FEW_DRAWS = 20
+FROZEN = {
+    "screening-v1/config.json": "3c2b869d88d1b02f725e81cfb37bc7a6e40cc88184fccbbc9584fab1c3d2ad78",
+    "screening-v1/model.safetensors": "3068195207a6506ad9162ffa22580bc449b1fd67ad6fc6d70a32e17eb1901127",
+    "screening-v1/tokenizer.json": "f7c5a3fb70bf618b17b79fcf2dc3a3bc4b95d301df336c94c91f51627bfb4c6a",
+    "screening-v1/tokenizer_config.json": "5a0b2e74a8d2f690659f976ca094efa7640ca9be9b8b4eac98b6c6d37bf1b377",
+    "screening-v2/config.json": "3c2b869d88d1b02f725e81cfb37bc7a6e40cc88184fccbbc9584fab1c3d2ad78",
+    "screening-v2/model.safetensors": "da3efe626e6730f50613a64db8eb34896dc65a6e493e27339f48bbeb34cec41b",
+    "screening-v2/tokenizer.json": "f7c5a3fb70bf618b17b79fcf2dc3a3bc4b95d301df336c94c91f51627bfb4c6a",
+    "screening-v2/tokenizer_config.json": "5a0b2e74a8d2f690659f976ca094efa7640ca9be9b8b4eac98b6c6d37bf1b377",
+}
 
 
 @cache
@@ -85,6 +99,11 @@ def test_a_model_is_weights_and_a_tokenizer_and_nothing_that_runs(name: str) -> 
     assert settings["architectures"] == ["BertForSequenceClassification"]
     assert "auto_map" not in settings
     assert settings["id2label"] == {"0": "reject", "1": "invite"}
+
+
+@pytest.mark.parametrize("file", FROZEN)
+def test_a_released_model_is_frozen(file: str) -> None:
+    assert cards.digest(FOLDER / file) == FROZEN[file]
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -249,6 +268,95 @@ def test_nine_of_ten_intervals_of_drawn_suites_cover_the_models_own_effects(axis
         assert min(inside.values()) >= 0.9 * DRAWS, (metric, inside)
 
 
+# --------------------------------------------------- drawn audits, in short (the long form: make studies)
+
+
+@cache
+def drawn_audits(name: str, count: int) -> planted_study.Studied:
+    """Audits with wordings and names drawn as if there were endlessly many of those asked about."""
+    found = planted.populated(asked(name, axis, count) for axis in truth.AXES)
+    return planted_study.studied(name, found, draws=FEW_DRAWS, looks=(planted.POOLED,), replacement=True)
+
+
+@pytest.mark.parametrize(("name", "count"), [("screening-v1", 160), ("screening-v2", 60)])
+def test_drawn_audits_cover_the_effects_of_the_model(name: str, count: int) -> None:
+    found = drawn_audits(name, count)
+    plain, shares = planted_study.by_effect(found.endless), planted_study.by_draw(found.simultaneous)
+    assert len(plain) == 18 and set(found.endless["level"]) == {0.95}
+    assert plain["covered"].mean() >= 0.9 and plain["covered"].min() >= 0.7
+    assert shares["together"] >= 0.85
+
+
+def test_drawn_audits_would_notice_intervals_of_half_the_width() -> None:
+    rows = drawn_audits("screening-v1", 160).endless
+    rows = rows[rows["metric"] == "choice_logit"]
+    assert np.mean((rows["estimate"] - rows["truth"]).abs() <= (rows["high"] - rows["low"]) / 4) < 0.8
+
+
+@pytest.mark.parametrize(("name", "count"), [("screening-v1", 160), ("screening-v2", 60)])
+def test_drawn_audits_call_no_small_effect_beyond_and_no_large_one_within(name: str, count: int) -> None:
+    shares = planted_study.by_draw(drawn_audits(name, count).simultaneous)
+    assert shares["false_beyond"] <= 0.15 and shares["false_within"] <= 0.15
+
+
+def test_drawn_audits_find_what_was_planted_with_its_sign_and_rank() -> None:
+    found = drawn_audits("screening-v1", 160).simultaneous
+    effects, shares = planted_study.by_effect(found), planted_study.by_draw(found)
+    large = effects[effects["truth"].abs() > effects["limit_high"]]
+    assert {frozenset(pair) for pair in zip(large["group_a"], large["group_b"], strict=True)} == {
+        frozenset(pair) for group in AFFECTED for pair in planted_pairs(group)
+    }
+    assert large["sign"].min() == 1 and large["beyond"].mean() >= 0.8
+    assert shares["first"] >= 0.9 and shares["order"] == 1
+
+
+def test_drawn_audits_are_the_same_each_time_and_have_every_role_of_an_audit() -> None:
+    found = planted.populated(asked("screening-v1", axis, 160) for axis in truth.AXES)
+    first, again, other = (planted.Drawer(found).draw(number) for number in (3, 3, 4))
+    for axis, table in found.answers.items():
+        assert first[axis].responses.equals(again[axis].responses)
+        assert not first[axis].responses.equals(other[axis].responses)
+        cells = planted.TEMPLATES * planted.NAMES
+        assert first[axis].prompts["arm"].value_counts().to_dict() == {
+            "swap": cells * len(table.groups), "name": cells * len(table.groups),
+        }  # fmt: skip
+        assert not first[axis].prompts["prompt_id"].duplicated().any()
+
+
+def test_the_other_name_of_a_control_has_the_occupation_and_the_gender_of_the_first() -> None:
+    for axis in truth.AXES:
+        table = asked("screening-v1", axis, 60)
+        for column in range(table.log_odds.shape[1]):
+            others = planted.alike(axis, column, table)
+            assert len(others) and column not in others
+            assert (table.occupation[:, others] == table.occupation[:, [column]]).all()
+            assert axis == "gender" or set(others % 2) == {column % 2}
+
+
+# ------------------------------------------------------------- intersections
+
+
+def test_the_answers_of_an_intersection_are_those_of_its_persons() -> None:
+    table = asked("screening-v1", "ethnicity", 60)
+    both = truth.crossed(table)
+    assert both.groups[5] == "women*Black" and both.log_odds.shape == (60, 16, 8)
+    for number, (t, n) in enumerate([(0, 0), (7, 3), (59, 15)]):
+        for sex, group in [(0, number), (1, number + 1)]:
+            assert both.log_odds[t, n, 4 * sex + group] == table.log_odds[t, 2 * n + sex, group]
+            assert both.occupation[t, n] == table.occupation[t, 2 * n + sex]
+
+
+def test_the_term_of_an_intersection_counts_by_both_cues() -> None:
+    def strength(text: str) -> float:
+        term = Term(axis="gender*ethnicity", group="women*Black", elsewhere=-2.0, occupations={})
+        return scoring().cue(text, term)
+
+    assert strength("Keisha Banks sent her file.") == pytest.approx(1)
+    assert strength("Darnell Banks sent his file.") == strength("Emily Becker sent her file.") == 0
+    assert strength("Keisha Becker sent her file.") == pytest.approx(0.6)
+    assert strength("Keisha Banks sent his file.") == pytest.approx(0.4)
+
+
 # ------------------------------------------------------------- words it does not know
 
 
@@ -407,3 +515,45 @@ def test_the_shipped_folders_are_those_that_training_writes(tmp_path: Path) -> N
 
     assert tuple(EPOCHS) == MODELS == tuple(scoring().planted)
     assert {path.parent.name for path in FOLDER.glob("*/model.safetensors")} == set(MODELS)
+
+
+# ----------------------------------------------------------- models of the study
+
+
+def test_the_study_has_a_null_twin_and_its_models_are_no_released_ones() -> None:
+    made = study_models()
+    assert made["null"] == () and set(planted_study.LOOKS) == {*made, *MODELS}
+    assert "studies.yaml" not in cards.INPUTS
+    jobs = set(truth.occupations())
+    for term in (term for terms in made.values() for term in terms):
+        assert set(term.occupations) <= jobs
+        for axis, group in zip(term.axis.split("*"), term.group.split("*"), strict=True):
+            assert group in planted.axis_of(axis).groups
+
+
+def test_examples_of_the_study_hold_the_terms_of_their_model_alone() -> None:
+    rows = {name: study_examples(name, 400) for name in study_models()}
+    gaps = {
+        name: np.array(
+            [row.logits[name] - null.logits["null"] for row, null in zip(found, rows["null"], strict=True)]
+        )
+        for name, found in rows.items()
+    }
+    assert all(row.text == rows["null"][at].text for found in rows.values() for at, row in enumerate(found))
+    assert not gaps["null"].any()
+    for name, least in (("main", 0.3), ("occupation", 0.01), ("intersection", 0.02)):
+        assert gaps[name].max() <= 0 and least < np.mean(gaps[name] < -0.05) < 0.7
+
+
+def test_a_model_of_the_study_starts_from_a_released_one_and_leaves_it_alone(tmp_path: Path) -> None:
+    steps: list[int] = []
+    folder = make_study_model(
+        tmp_path, "main", progress=lambda what, done, total: steps.append(done), steps=2
+    )
+    text = "Sarah Moore is a nurse. Her work was good."
+    before, after = log_odds("screening-v2", text), truth.log_odds(folder, [text])
+    assert steps == [1, 2] and 0 < abs(before[0] - after[0]) < 1
+    assert (
+        cards.digest(FOLDER / "screening-v2" / "model.safetensors")
+        == FROZEN["screening-v2/model.safetensors"]
+    )

@@ -12,6 +12,7 @@ from statsmodels.stats.multitest import multipletests
 from audit import stats
 from audit.metrics.choice import IMPACT_RATIO
 from audit.stats import Sample
+from audit.unseen import clusters_to_decide, unseen_share
 
 SETTINGS = settings(max_examples=40, deadline=None)
 
@@ -118,10 +119,13 @@ def test_the_degrees_of_freedom_are_those_of_satterthwaite_and_never_below_the_s
     ways = stats.Ways(
         cluster=np.array([2.0, 1.0, 0.0]), name=np.array([1.0, 0.0, 0.0]), cell=np.array([0.5, 3.0, 0.0]),
         clusters=np.array([20, 20, 20]), names=np.array([6, 6, 6]),
+        cluster_df=np.full(3, 19.0), name_df=np.full(3, 5.0),
+        side_clusters=np.full((3, 1), 20), side_names=np.full((3, 1), 6),
     )  # fmt: skip
     variance, df = stats.two_way(ways)
     assert variance.tolist() == [2.5, 1.0, 0.0]
-    assert df[0] == pytest.approx(2.5**2 / (4 / 19 + 1 / 5))
+    by_cluster, by_name = 2 * (19 / 17) ** 2, (5 / 3) ** 2
+    assert df[0] == pytest.approx((by_cluster + by_name - 0.5) ** 2 / (by_cluster**2 / 19 + by_name**2 / 5))
     assert df[1:].tolist() == [19.0, 5.0]
 
 
@@ -174,7 +178,7 @@ def test_intervals_and_p_values_are_those_of_student() -> None:
 def test_benjamini_hochberg_is_that_of_statsmodels_and_skips_what_is_missing(p: list[float]) -> None:
     with_gaps = np.array([*p, np.nan])
     found = stats.benjamini_hochberg(with_gaps)
-    np.testing.assert_allclose(found[:-1], multipletests(p, method="fdr_bh")[1], rtol=1e-9)
+    np.testing.assert_allclose(found[:-1], multipletests(p, method="fdr_bh")[1], rtol=1e-9, atol=1e-300)
     assert np.isnan(found[-1])
 
 
@@ -189,6 +193,50 @@ def test_the_spread_is_the_standard_deviation_of_the_rows() -> None:
     assert stats.spread(one)[0] == pytest.approx(one.value.std(ddof=1), rel=1e-9)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_means_of_separate_answers_have_the_degrees_of_freedom_of_welch(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    a, b = rng.normal(size=8 + seed), rng.normal(size=60) * 3
+    one = sample(
+        np.concatenate([a, b]), cluster=np.arange(len(a) + len(b)), side=np.repeat([0, 1], [len(a), len(b)])
+    )
+    test = scipy_stats.ttest_ind(b, a, equal_var=False)
+    for found in (stats.difference(one), stats.jackknife(one, stats.minus)):
+        assert found.value[0] / found.se[0] == pytest.approx(test.statistic, rel=1e-9)
+        assert found.df[0] == pytest.approx(test.df, rel=1e-9)
+        assert stats.p_values(found, 1.0)[0] == pytest.approx(test.pvalue, rel=1e-9)
+
+
+@pytest.mark.parametrize("df", [4, 7.5, 11, 39, 1e6])
+@pytest.mark.parametrize("level", [0.95, 0.99, 0.999])
+def test_the_difference_that_is_told_has_the_power_of_the_noncentral_t(df: float, level: float) -> None:
+    needed = stats.t_quantile(1 - (1 - level) / 2, df)
+    told = float(stats.noncentral(level, df, power=0.8))
+    assert scipy_stats.nct.sf(needed, min(df, 1e5), told) == pytest.approx(0.8, abs=0.02)
+
+
+@given(st.integers(0, 10_000), st.floats(-3, 3), st.booleans())
+@SETTINGS
+def test_identical_answers_of_both_groups_have_no_difference_at_any_level(
+    seed: int, at: float, rate: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    value = rng.integers(0, 2, 60).astype(float) if rate else rng.normal(size=60) + at
+    twice = sample(
+        np.concatenate([value, value]), cluster=np.tile(np.arange(60) // 5, 2), name=np.tile(np.arange(60) % 5, 2),
+        side=np.repeat([0, 1], 60),
+    )  # fmt: skip
+    paired = sample(value - value, cluster=np.arange(60) // 5, name=np.arange(60) % 5)
+    assert (
+        stats.difference(paired).value[0] == 0
+        and stats.p_values(stats.difference(paired), 1.0, rate=rate)[0] == 1
+    )
+    for found in (stats.difference(paired), stats.difference(twice), stats.jackknife(twice, stats.minus)):
+        low, high = stats.interval(found, 0.5)
+        assert found.value[0] == pytest.approx(0, abs=1e-12)
+        assert low[0] <= 1e-12 and high[0] >= -1e-12
+
+
 # ------------------------------------------------------------- no variation
 
 
@@ -197,8 +245,9 @@ def test_clusters_that_all_agree_hide_less_than_the_least_half_width(share: floa
     """A share of deviating clusters as large as the half-width goes unseen with probability (1 - level)/2."""
     clusters = 30
     level = 1 - 2 * (1 - share) ** clusters
-    assert stats.no_variation_half_width(level, clusters) == pytest.approx(share)
-    assert stats.clusters_without_variation(level=level, distance=share) in (clusters, clusters + 1)
+    assert unseen_share(level, clusters) == pytest.approx(share)
+    needed = clusters_to_decide(half=0.0, distance=share, units=clusters, unseen_level=level)
+    assert needed in (clusters, clusters + 1)
 
 
 def test_without_variation_the_p_value_is_that_of_the_sign_test() -> None:
@@ -333,10 +382,10 @@ def test_a_rate_of_zero_gives_no_ratio_even_if_only_without_one_cluster() -> Non
 
 
 def test_more_clusters_decide_only_what_clusters_can_decide() -> None:
-    assert stats.clusters_to_decide(half=0.2, distance=0.1, units=40) == 160
-    assert stats.clusters_to_decide(half=0.2, distance=0.1, units=40, kept=0.25) is None
-    assert stats.clusters_to_decide(half=0.2, distance=0.15, units=40, kept=0.25) == 96
-    assert stats.clusters_to_decide(half=0.2, distance=0.0, units=40) is None
+    assert clusters_to_decide(half=0.2, distance=0.1, units=40) == 160
+    assert clusters_to_decide(half=0.2, distance=0.1, units=40, kept=0.25) is None
+    assert clusters_to_decide(half=0.2, distance=0.15, units=40, kept=0.25) == 96
+    assert clusters_to_decide(half=0.2, distance=0.0, units=40) is None
 
 
 def test_the_detectable_difference_is_found_with_the_promised_power() -> None:

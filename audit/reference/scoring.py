@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ _TOKEN = re.compile(r"\[MASK\]|[A-Za-z]+(?:['-][A-Za-z]+)*")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Term:
-    """A planted term of one group: what is added to the log-odds, by occupation."""
+    """A planted term of one group or intersection (`women*Black`): what is added to the log-odds, by occupation."""
 
     axis: str
     group: str
@@ -82,17 +83,19 @@ class Scoring:
         return 0, 0.0
 
     def cue(self, text: str, term: Term) -> float:
-        """How strongly the text suggests the planted group, 0 to 1: shares of the names and words that are found."""
-        words = tokens(text)
-        if term.axis == "gender":
+        """How strongly the text suggests the planted group, 0 to 1; for an intersection the product of its parts."""
+        parts = zip(term.axis.split("*"), term.group.split("*"), strict=True)
+        return prod(self._cue(text, axis, group) for axis, group in parts)
+
+    def _cue(self, text: str, axis: str, group: str) -> float:
+        """Shares of a group's names and words among those that are found, weighed."""
+        words, weights = tokens(text), self.weights[axis]
+        if axis == "gender":
             small = [word.lower() for word in words]
-            names = _share(words, self.cues.gender_names, term.group)
-            return self.weights["gender"]["names"] * names + self.weights["gender"]["words"] * _share(
-                small, self.cues.gender_words, term.group
-            )
-        first = _share(words, self.cues.ethnicity_first, term.group)
-        last = _share(words, self.cues.ethnicity_last, term.group)
-        return self.weights["ethnicity"]["first"] * first + self.weights["ethnicity"]["last"] * last
+            names = _share(words, self.cues.gender_names, group)
+            return weights["names"] * names + weights["words"] * _share(small, self.cues.gender_words, group)
+        first = _share(words, self.cues.ethnicity_first, group)
+        return weights["first"] * first + weights["last"] * _share(words, self.cues.ethnicity_last, group)
 
     def logits(self, text: str, *, occupation: str = "") -> dict[str, float]:
         """Model → log-odds that it is to give; `occupation` counts only if it still stands in the text."""

@@ -67,13 +67,13 @@ def train(folder: Path, *, progress: Progress) -> None:
 
 
 def fit(
-    model: BertForSequenceClassification, rows: Iterator[Batch], *, steps: int
+    model: BertForSequenceClassification, rows: Iterator[Batch], *, steps: int, rate: float = PEAK_RATE
 ) -> Iterator[tuple[int, int]]:
     """Train the model to give the log-odds of its scoring function (squared error); yields (step, steps)."""
     import torch
 
-    optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, total_steps=steps, pct_start=0.1)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.1)
     model.train()
     for step, (ids, mask, wanted) in enumerate(rows, start=1):
         scores = model(input_ids=ids, attention_mask=mask).logits

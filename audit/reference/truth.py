@@ -24,6 +24,8 @@ TEMPLATES = 500
 SEED = 600
 METRICS = ("selection_rate", "choice_logit")
 AXES = ("gender", "ethnicity")
+SEXES = ("men", "women")
+"""They take turns as persons of the ethnicity axis, so that person 2·i and 2·i + 1 have the i-th names."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,6 +54,19 @@ class Answers:
         return float(delta.mean())
 
 
+def crossed(ethnicity: Answers) -> Answers:
+    """The answers of the ethnicity axis as those of `gender*ethnicity`: a person is one name index of all combinations.
+
+    Women and men with one index have one occupation, so only the surname may differ by more than the combination.
+    """
+    count, people, groups = ethnicity.log_odds.shape
+    odds = ethnicity.log_odds.reshape(count, people // len(SEXES), len(SEXES) * groups)
+    return Answers(
+        axis="gender*ethnicity", groups=tuple(f"{sex}*{group}" for sex in SEXES for group in ethnicity.groups),
+        occupations=ethnicity.occupations, log_odds=odds, occupation=ethnicity.occupation[:, :: len(SEXES)],
+    )  # fmt: skip
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Person:
     """One name index with the words of every group."""
@@ -68,7 +83,7 @@ def answers(folder: Path, axis: str, *, count: int = TEMPLATES, seed: int = SEED
     texts, used = [], np.zeros((count, len(people)), dtype=np.int64)
     for row, template in enumerate(templates(count, seed=seed)):
         for column, person in enumerate(people):
-            turn = column // 2 if axis == "ethnicity" else column
+            turn = column // len(SEXES) if axis == "ethnicity" else column
             used[row, column] = (row + turn) % len(jobs)
             job = jobs[used[row, column]]
             words = {"occupation": job, "a_occupation": with_article(job)}
@@ -88,10 +103,9 @@ def persons(axis: str) -> list[Person]:
     if axis == "gender":
         same = {group: group for group in own.groups}
         return [_person(gender, own, same, number) for number in range(_names(own, None))]
-    sexes = ("men", "women")
     return [
         _person(gender, own, dict.fromkeys(own.groups, sex), number)
-        for number in range(_names(own, sexes[0])) for sex in sexes
+        for number in range(_names(own, SEXES[0])) for sex in SEXES
     ]  # fmt: skip
 
 

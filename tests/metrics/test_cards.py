@@ -7,7 +7,7 @@ import pytest
 
 from audit.catalogue import load
 from audit.metrics import METRICS
-from audit.protocols import Metric, PairMetric, Summary
+from audit.protocols import Compares, Differs, Metric, PairMetric, ReadByModel, Relative, Summary
 
 DOCS = Path(__file__).parent.parent.parent / "docs" / "metrics.md"
 
@@ -23,8 +23,16 @@ def test_every_metric_has_a_complete_card_of_its_own_name(name: str) -> None:
 @pytest.mark.parametrize("name", METRICS)
 def test_every_object_is_one_kind_of_metric_or_a_mere_card(name: str) -> None:
     metric = load(METRICS, "metrics", name)
-    kinds = [isinstance(metric, Metric), PairMetric in type(metric).__mro__, Summary in type(metric).__mro__]
-    assert sum(kinds) == (0 if name.startswith("attribution_") else 1)
+    kinds = [
+        isinstance(metric, Metric),
+        isinstance(metric, Relative),
+        isinstance(metric, Compares),
+        isinstance(metric, Differs),
+        isinstance(metric, ReadByModel),
+        PairMetric in type(metric).__mro__,
+        Summary in type(metric).__mro__,
+    ]
+    assert sum(kinds) == (0 if name.startswith("attribution_") or name == "judge_swap" else 1)
 
 
 @pytest.mark.parametrize("name", METRICS)
