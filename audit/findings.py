@@ -14,7 +14,7 @@ from audit.interactions import cells_of
 from audit.kinds import kind_of, rests_on
 from audit.policy import Policy
 from audit.records import ALL, DELTAS, EFFECTS, NOT_COUNTED, REFERENCE, Finding, Verdict, content_id
-from audit.unseen import clusters_to_decide
+from audit.unseen import clusters_to_decide, deviation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -189,18 +189,19 @@ def _needed(case: _Case) -> int | None:
     units = int(row["cluster_count"])
     rate = row["scale"] == "difference" and kind_of(row["metric"]).card.unit == "rate"
     unseen = rate and (row["se"] <= 1e-12 or ends[0] < value < ends[1])
+    kept, effective, size = _scatter(case)
     needed = clusters_to_decide(
-        half=half, distance=distance, units=units, kept=_kept(case),
+        half=half, distance=distance, units=units, kept=kept, effective=effective, size=size,
         unseen_level=row["level"] if unseen else None,
     )  # fmt: skip
     return None if needed is None else max(needed, units + 1)
 
 
-def _kept(case: _Case) -> float:
-    """Share of the effect's variance that belongs to the names and would stay however many templates there are."""
+def _scatter(case: _Case) -> tuple[float, float, float]:
+    """Share of the variance that more templates leave; on how many clusters the scatter rests, and their size."""
     pairs = case.pairs[case.pairs["change"].notna()]
     if case.row["design"] != "paired" or pairs.empty:
-        return 0.0
+        return 0.0, 0.0, 0.0
     change = pairs["change"].to_numpy(float)
     if case.row["scale"] == "log_ratio":
         own_a, own_b = pairs["own_a"].to_numpy(float), pairs["own_b"].to_numpy(float)
@@ -210,7 +211,8 @@ def _kept(case: _Case) -> float:
         effect=np.zeros(len(pairs), dtype=np.intp), value=change, side=None,
         cluster=cluster, name=name, count=1,
     )  # fmt: skip
-    return float(stats.difference(sample).kept[0])
+    found = stats.difference(sample)
+    return float(found.kept[0]), float(found.effective[0]), float(deviation(found)[0])
 
 
 # ------------------------------------------------------------- the pairs behind an effect

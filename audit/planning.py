@@ -15,7 +15,7 @@ from audit.kinds import kind_of
 from audit.policy import Policy
 from audit.records import ALL, CONTROL_ARMS, Expansion, ModelIdentity, Question, Run, content_id
 from audit.suite import Suite
-from audit.unseen import unseen_share
+from audit.unseen import seen_part, unseen_share
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -215,7 +215,9 @@ def _detectable(metric: str, margin: float, terms: _Terms, *, source: str, devia
         se, df = deviation / terms.clusters**0.5, terms.clusters - 1
         kind = kind_of(metric)
         share = float(unseen_share(terms.level, terms.clusters))
-        unseen = share if kind.card.unit == "rate" and kind.summary is None else 0.0
+        # scatter of normal means rests on a third of the clusters, which deviate by √3 standard deviations
+        normal = float(seen_part(terms.clusters / 3, 3**0.5 * deviation))
+        unseen = share * normal if kind.card.unit == "rate" and kind.summary is None else 0.0
         half = math.hypot(stats.t_quantile(1 - (1 - terms.level) / 2, df) * se, unseen)
         from_zero = float(stats.noncentral(terms.level, df, power=terms.power)) * se
     return Detectable(

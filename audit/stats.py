@@ -7,7 +7,7 @@ effect `effect[i]`. Nothing here knows suites, models or tables.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -78,6 +78,8 @@ class Estimates:
     names: Ints
     kept: Floats
     """Share of the variance that belongs to the names, so that more clusters would not shrink it."""
+    effective: Floats
+    """How many units the scatter rests on, (Σ d²)² / Σ d⁴ of their deviations d; 0 where nothing varies."""
 
     @property
     def least(self) -> Ints:
@@ -119,7 +121,9 @@ def difference(sample: Sample, *, signs: ArrayLike = (-1.0, 1.0), fixed: bool = 
     centre = found.reshape(-1)[group]
     influence = (sample.value - centre) * sign / _count(group, sample.sides * sample.count)[group]
     ways = _ways(sample, lambda unit: _clustered(influence, sample, unit))
-    return combine(found[:, -1] if sample.side is None else (found * factors).sum(axis=1), ways, fixed=fixed)
+    value = found[:, -1] if sample.side is None else (found * factors).sum(axis=1)
+    effective = _effective(influence, sample, sample.name if fixed else sample.cluster)
+    return replace(combine(value, ways, fixed=fixed), effective=effective)
 
 
 def jackknife(sample: Sample, between: Between, *, fixed: bool = False) -> Estimates:
@@ -151,6 +155,7 @@ def combine(value: Floats, ways: Ways, *, fixed: bool = False) -> Estimates:
         clusters=ways.clusters,
         names=ways.names,
         kept=np.clip(np.nan_to_num(kept), 0, 1),
+        effective=np.zeros_like(value),
     )
 
 
@@ -218,6 +223,18 @@ def _clustered(influence: Floats, sample: Sample, unit: Ints) -> tuple[Floats, F
     key, group_of = _keys(group, unit, sample.sides * sample.count)
     parts = _sum(group_of, _sum(key, influence * scale, len(group_of)) ** 2, sample.sides * sample.count)
     return variance, _welch(parts.reshape(units.shape), units, whole)
+
+
+def _effective(influence: Floats, sample: Sample, unit: Ints) -> Floats:
+    """How many units the scatter rests on: k where k of many deviate alike, a third of them where all are normal."""
+    key, effect_of = _keys(sample.effect, unit, sample.count)
+    squares = _sum(key, influence, len(effect_of)) ** 2
+    total = _sum(effect_of, squares, sample.count)
+    varied = total > 1e-24
+    share = ratio(squares, np.where(varied, total, 0.0)[effect_of])
+    return np.where(
+        varied, ratio(np.ones_like(total), _sum(effect_of, np.nan_to_num(share) ** 2, sample.count)), 0.0
+    )
 
 
 def _deleted(sample: Sample, unit: Ints, between: Between) -> tuple[Floats, Floats]:

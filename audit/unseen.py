@@ -7,6 +7,8 @@ from numpy.typing import ArrayLike
 
 from audit.stats import Estimates, Floats, Ints
 
+FEW = 3
+"""Scatter that rests on so few units says nothing of those that were not seen."""
 MOST_CLUSTERS = 100_000
 """No advice is looked for that far beyond the least number of clusters."""
 
@@ -17,9 +19,27 @@ def unseen_share(level: ArrayLike, units: ArrayLike) -> Floats:
 
 
 def unseen_difference(level: ArrayLike, estimates: Estimates) -> tuple[Floats, Floats]:
-    """How far down and up a difference of rates may move by units that deviate wholly and were not seen."""
-    share = unseen_share(level, estimates.least)
+    """How far down and up a difference of rates may move by units that deviate wholly and were not seen.
+
+    All of it where nothing varies, few units do, or those that do deviate wholly; else less: `seen_part`.
+    """
+    share = unseen_share(level, estimates.least) * seen_part(estimates.effective, deviation(estimates))
     return share, share
+
+
+def deviation(estimates: Estimates) -> Floats:
+    """How far units deviate that do, √(Σ d⁴ / Σ d²): one where they flip wholly, less where all differ a little."""
+    count = np.maximum(estimates.effective, 1)
+    return np.asarray(np.nan_to_num(estimates.se) * estimates.least / np.sqrt(count), float)
+
+
+def seen_part(effective: ArrayLike, size: ArrayLike) -> Floats:
+    """max(min(1, √(3/k)), d): the part of what was not seen that k units deviating by about d leave open.
+
+    k is `Estimates.effective`, d `deviation`; simulated in decision 010.
+    """
+    few = np.sqrt(FEW / np.maximum(np.asarray(effective, float), FEW))
+    return np.asarray(np.minimum(np.maximum(few, size), 1), float)
 
 
 def unseen_between(
@@ -49,12 +69,14 @@ def unseen_ratio(level: ArrayLike, sides: Ints, rate_a: Floats, rate_b: Floats) 
 
 
 def clusters_to_decide(
-    *, half: float, distance: float, units: int, kept: float = 0.0, unseen_level: float | None = None
-) -> int | None:
+    *, half: float, distance: float, units: int, kept: float = 0.0, unseen_level: float | None = None,
+    effective: float = 0.0, size: float = 0.0,
+) -> int | None:  # fmt: skip
     """How many clusters bring a half-width of `half` (with `units`) to `distance`; None where they cannot.
 
     `kept` is the share of the variance that does not shrink with more clusters. `unseen_level`: the half-width is that
-    of a difference of rates, with what clusters at this level may have missed.
+    of a difference of rates, with what clusters at this level may have missed; the scatter rests on `effective`
+    of them that deviate by `size`.
     """
     if distance <= 0 or (half <= 0 and unseen_level is None):
         return None
@@ -67,8 +89,9 @@ def clusters_to_decide(
     if distance >= 1:
         return None
     seen = int(np.ceil(round(np.log((1 - unseen_level) / 2) / np.log1p(-distance), 6)))
-    first = max(least, seen)
+    first = max(least, seen) if effective <= 0 else least
     counts = np.arange(first, first + min(10 * first, MOST_CLUSTERS))
-    square = half**2 * (kept + (1 - kept) * units / counts) + unseen_share(unseen_level, counts) ** 2
+    unseen = unseen_share(unseen_level, counts) * seen_part(effective * counts / units, size)
+    square = half**2 * (kept + (1 - kept) * units / counts) + unseen**2
     enough = counts[square <= distance**2 * (1 + 1e-9)]
     return int(enough[0]) if len(enough) else None

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri
 from simulated import (
     BY_NAME,
     STRONG,
@@ -25,9 +23,9 @@ from simulated import (
 )
 
 from audit import stats
-from audit.bands import Controls, compare_with_best, noise_band
+from audit.bands import Controls, noise_band
 from audit.metrics.choice import IMPACT_RATIO
-from audit.stats import Estimates, Sample
+from audit.stats import Estimates
 from audit.unseen import unseen_between, unseen_difference, unseen_ratio, unseen_share
 
 ALPHA, POWER = 0.05, 0.8
@@ -278,19 +276,19 @@ def _possible(setting: Setting, truth: float) -> bool:
 def settings() -> list[Setting]:
     """What is simulated of effects; noise bands and comparisons with the best come besides."""
     grid = [(t, n, "strong", STRONG) for t in (8, 20, 40, 60) for n in (1, 5, 12, 20)]
-    grid += [(t, n, "weak", WEAK) for t in (8, 40) for n in (1, 12)]
+    grid += [(t, n, "weak", WEAK) for t in (8, 40) for n in (12,)]
     made = [
         Setting(name=f"score, {words}", kind="score", templates=t, names=n, scatter=scatter)
         for t, n, words, scatter in grid
     ]
-    made.append(_setting("score, gaps", "score", 20, 12, STRONG, missing=0.3))
-    made.append(_setting("score, 12 effects", "score", 40, 5, STRONG, effects=12))
-    made.append(_setting("score, groups", "score", 20, 5, WEAK, apart=True))
-    made.append(_setting("score, groups, 8 and 60", "score", 8, 1, WEAK, apart=True, others=60))
+    made.append(setting_of("score, gaps", "score", 20, 12, STRONG, missing=0.3))
+    made.append(setting_of("score, 12 effects", "score", 40, 5, STRONG, effects=12))
+    made.append(setting_of("score, groups", "score", 20, 5, WEAK, apart=True))
+    made.append(setting_of("score, groups, 8 and 60", "score", 8, 1, WEAK, apart=True, others=60))
     return made + _rates() + _ratios()
 
 
-def _setting(name: str, kind: Kind, templates: int, names: int, scatter: Scatter, **more: Any) -> Setting:
+def setting_of(name: str, kind: Kind, templates: int, names: int, scatter: Scatter, **more: Any) -> Setting:
     return Setting(name=name, kind=kind, templates=templates, names=names, scatter=scatter, **more)
 
 
@@ -298,22 +296,27 @@ def _rates() -> list[Setting]:
     grid = [
         (8, 12, "strong", STRONG), (20, 1, "weak", WEAK), (20, 12, "weak", WEAK), (20, 12, "strong", STRONG),
         (40, 1, "weak", WEAK), (40, 5, "strong", STRONG), (40, 12, "weak", WEAK), (40, 12, "strong", STRONG),
-        (60, 12, "strong", STRONG), (40, 12, "by name", BY_NAME), (60, 20, "weak", WEAK),
+        (40, 12, "by name", BY_NAME), (60, 20, "weak", WEAK),
     ]  # fmt: skip
-    made = [_setting(f"rate, {words}", "rate", t, n, scatter, limit=0.1) for t, n, words, scatter in grid]
+    made = [setting_of(f"rate, {words}", "rate", t, n, scatter, limit=0.1) for t, n, words, scatter in grid]
     for templates in (20, 40, 60):
-        made.append(_setting("rate, templates flip", "share", templates, 2, WEAK, limit=0.1))
-    made.append(_setting("rate, templates flip, 12 effects", "share", 60, 2, WEAK, limit=0.1, effects=12))
+        made.append(setting_of("rate, templates flip", "share", templates, 2, WEAK, limit=0.1))
+        made.append(
+            setting_of(
+                "rate, templates flip, answers vary", "share", templates, 12, WEAK, limit=0.1, noise=0.03
+            )
+        )
+    made.append(setting_of("rate, templates flip, 12 effects", "share", 60, 2, WEAK, limit=0.1, effects=12))
     for words, t, n, scatter, base in (
         ("rate near 0, weak", 40, 12, WEAK, 0.02), ("rate near 0, strong", 40, 12, STRONG, 0.02),
         ("rate near 1, weak", 40, 5, WEAK, 0.98),
     ):  # fmt: skip
-        made.append(_setting(words, "rate", t, n, scatter, limit=0.1, base=base))
-    made.append(_setting("rate, gaps", "rate", 40, 12, STRONG, limit=0.1, missing=0.3))
-    made.append(_setting("rate, groups", "rate", 40, 1, WEAK, limit=0.1, apart=True))
-    made.append(_setting("rate near 0, groups", "rate", 40, 1, WEAK, limit=0.1, apart=True, base=0.02))
+        made.append(setting_of(words, "rate", t, n, scatter, limit=0.1, base=base))
+    made.append(setting_of("rate, gaps", "rate", 40, 12, STRONG, limit=0.1, missing=0.3))
+    made.append(setting_of("rate, groups", "rate", 40, 1, WEAK, limit=0.1, apart=True))
+    made.append(setting_of("rate near 0, groups", "rate", 40, 1, WEAK, limit=0.1, apart=True, base=0.02))
     made.append(
-        _setting("rate, groups, 12 and 60", "rate", 12, 1, WEAK, limit=0.1, apart=True, others=60, base=0.3)
+        setting_of("rate, groups, 12 and 60", "rate", 12, 1, WEAK, limit=0.1, apart=True, others=60, base=0.3)
     )
     return made
 
@@ -321,132 +324,12 @@ def _rates() -> list[Setting]:
 def _ratios() -> list[Setting]:
     limit = FOUR_FIFTHS
     return [
-        _setting("ratio, strong", "ratio", 40, 12, STRONG, limit=limit),
-        _setting("ratio, weak", "ratio", 20, 12, WEAK, limit=limit),
-        _setting("ratio, small rates, weak", "ratio", 40, 12, WEAK, limit=limit, base=0.1),
-        _setting("ratio, small rates, strong", "ratio", 40, 12, STRONG, limit=limit, base=0.1),
-        _setting("ratio, groups", "ratio", 60, 1, WEAK, limit=limit, apart=True, base=0.3),
+        setting_of("ratio, strong", "ratio", 40, 12, STRONG, limit=limit),
+        setting_of("ratio, weak", "ratio", 20, 12, WEAK, limit=limit),
+        setting_of("ratio, small rates, weak", "ratio", 40, 12, WEAK, limit=limit, base=0.1),
+        setting_of("ratio, small rates, strong", "ratio", 40, 12, STRONG, limit=limit, base=0.1),
+        setting_of("ratio, groups", "ratio", 60, 1, WEAK, limit=limit, apart=True, base=0.3),
     ]
-
-
-# ------------------------------------------------------------- noise bands and comparisons with the best
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bands:
-    """One setting of the noise band: shares of audits without a difference whose estimate lies outside it."""
-
-    setting: str
-    outside_05: float
-    outside_family: float
-
-
-def measure_band(setting: Setting, *, audits: int, seed: int) -> Bands:
-    """How often the estimate lies outside the noise band where the groups do not differ; should be 5 % and 5 %/m."""
-    rng = np.random.default_rng(seed)
-    drawn = draw(setting, 0.0, audits=audits, rng=rng)
-    value = np.abs(stats.difference(paired(drawn)).value)
-    levels = (0.95, 1 - ALPHA / setting.effects)
-    outside = np.array(
-        [[value[n] > band(setting, drawn, n, level) for level in levels] for n in range(audits)]
-    )
-    return Bands(
-        setting=title(setting),
-        outside_05=float(outside[:, 0].mean()),
-        outside_family=float(outside[:, 1].mean()),
-    )
-
-
-def band_settings() -> list[Setting]:
-    return [
-        _setting("score, by name", "score", 20, 5, BY_NAME, effects=6),
-        _setting("score, by name", "score", 12, 12, BY_NAME, effects=6),
-        _setting("score, by name", "score", 40, 12, BY_NAME, effects=6),
-        _setting("rate, by name", "rate", 40, 12, BY_NAME, effects=6),
-    ]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Best:
-    """One setting of the comparison with the best."""
-
-    setting: str
-    joint: float
-    """All ratios of an audit covered by their 95 % intervals."""
-    lowest: float
-    """The ratio that came out lowest covered."""
-    naive: float
-    """The same by the interval that takes the reference as given."""
-    under: float
-    """Lowest ratio under 0.80."""
-
-
-def measure_best(
-    name: str, rates: Sequence[float], *, templates: int, names: int, audits: int, seed: int, first: int = 0
-) -> Best:
-    """Coverage of the comparison with the best; with several names groups share templates, else each has its own."""
-    rng = np.random.default_rng(seed)
-    truth = np.array(rates) / max(rates)
-    said = []
-    for _ in range(audits):
-        one = _answers(rates, templates=templates, names=names, rng=rng, first=first)
-        found = compare_with_best(one, alpha=ALPHA, seed=1)
-        known = np.isfinite(found.low) & np.isfinite(found.high)
-        covered = ((found.low <= truth) & (truth <= found.high)) | ~known
-        lowest = int(np.nanargmin(found.ratio))
-        said.append(
-            (covered.all(), covered[lowest], _naive(one, lowest, truth[lowest]), found.ratio[lowest] < 0.8)
-        )
-    joint, lowest_, naive, under = np.mean(np.array(said, dtype=float), axis=0)
-    return Best(setting=name, joint=joint, lowest=lowest_, naive=naive, under=under)
-
-
-def _answers(
-    rates: Sequence[float], *, templates: int, names: int, rng: np.random.Generator, first: int
-) -> Sample:
-    """Decisions of several groups; with several names of the same templates, else each group of its own."""
-    count = len(rates)
-    shape = (count, templates, names)
-    scatter = BY_NAME if names > 1 else WEAK
-    common = rng.standard_normal((1 if names > 1 else count, templates, 1)) * np.hypot(
-        scatter.template, scatter.by_template
-    )
-    by_name = rng.standard_normal((count, 1, names)) * (scatter.by_name if names > 1 else 0.0)
-    latent = common + by_name + rng.standard_normal(shape) * scatter.rest
-    size = np.sqrt(
-        scatter.template**2 + scatter.by_template**2 + scatter.rest**2 + (names > 1) * scatter.by_name**2
-    )
-    value = (latent < ndtri(np.array(rates))[:, None, None] * size).astype(float)
-    group, template, name = (part.ravel() for part in np.indices(shape))
-    cluster = template if names > 1 else group * templates + template
-    kept = (group > 0) | (template < (first or templates))
-    columns = (part[kept] for part in (group, value.ravel(), cluster, name))
-    effect, values, clusters, persons = columns
-    return Sample(effect=effect, value=values, side=None, cluster=clusters, name=persons, count=count)
-
-
-def _naive(sample: Sample, lowest: int, truth: float) -> bool:
-    """Whether the interval covers that compares the lowest with the highest as if both had been named in advance."""
-    means = stats.means(sample)[-1]
-    best = int(np.nanargmax(means))
-    mine = np.isin(sample.effect, (lowest, best))
-    one = Sample(
-        effect=np.zeros(int(mine.sum()), dtype=np.intp), value=sample.value[mine],
-        side=(sample.effect[mine] == lowest).astype(np.intp), cluster=sample.cluster[mine],
-        name=sample.name[mine], count=1,
-    )  # fmt: skip
-    low, high = stats.interval(stats.jackknife(one, IMPACT_RATIO.between), 0.95)
-    return bool(np.exp(low[0]) <= truth <= np.exp(high[0]))
-
-
-BEST: dict[str, dict[str, Any]] = {
-    "best of 8 equal, 125 answers each": {"rates": [0.3] * 8, "templates": 125, "names": 1},
-    "best of 4, three equal": {"rates": [0.3, 0.3, 0.3, 0.24], "templates": 300, "names": 1},
-    "best of 4 equal, small rates": {"rates": [0.08] * 4, "templates": 150, "names": 1},
-    "best of 4 equal, same templates": {"rates": [0.4] * 4, "templates": 40, "names": 12},
-    "best of 4 equal, the first small": {"rates": [0.3] * 4, "templates": 200, "names": 1, "first": 25},
-}
-"""Comparisons with the best: rates of the groups, templates and names of each."""
 
 
 def title(setting: Setting) -> str:

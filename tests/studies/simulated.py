@@ -52,6 +52,8 @@ class Setting:
     """Share of scores without a value, more of them in some templates than in others."""
     apart: bool = False
     """Design `groups`: every group has templates of its own."""
+    noise: float = 0.0
+    """Where whole templates flip: share of single answers that turn round, of both groups alike."""
     others: int = 0
     """How many of them group b has, where not as many."""
     effects: int = 3
@@ -126,10 +128,12 @@ def _flips(setting: Setting, truth: float, *, audits: int, rng: np.random.Genera
     """Decisions of templates alone, whatever the name; b's differ from a's in a share `truth` of templates."""
     shape = (audits, setting.templates, setting.names)
     level = rng.random((audits, setting.templates, 1))
-    a = np.broadcast_to(level < setting.base, shape).astype(float)
-    b = np.broadcast_to(level < setting.base + truth, shape).astype(float)
-    gaps = _gaps(setting, shape, rng)
-    return Drawn(np.where(gaps, np.nan, a), np.where(gaps, np.nan, b), a, b, truth)
+    flipped = truth / (1 - 2 * setting.noise)
+    a, b, control_a, control_b = (
+        ((level < setting.base + more) ^ (rng.random(shape) < setting.noise)).astype(float)
+        for more in (0.0, flipped, 0.0, flipped)
+    )
+    return Drawn(a, b, control_a, control_b, truth)
 
 
 def _gaps(setting: Setting, shape: tuple[int, int, int], rng: np.random.Generator) -> NDArray[np.bool_]:

@@ -7,10 +7,12 @@ from datetime import date
 from typing import TypeVar
 
 import calibration
+import chance
 import numpy as np
 import pytest
 import validity
-from calibration import BEST, Bands, Best, Measure
+from calibration import Measure
+from chance import BEST, Bands, Best
 from end_to_end import METRICS, SHIFT, verdicts, whole_audit
 
 Row = TypeVar("Row", Measure, Bands, Best)
@@ -80,10 +82,10 @@ def test_a_few_settings_keep_to_the_rules(name: str) -> None:
 
 
 def test_the_noise_band_and_the_comparison_with_the_best_keep_to_the_rules() -> None:
-    band = calibration.measure_band(calibration.band_settings()[0], audits=150, seed=1)
+    band = chance.measure_band(chance.band_settings()[0], audits=150, seed=1)
     assert not broken_band(band, audits=150)
     for name, terms in list(BEST.items())[-2:]:
-        best = calibration.measure_best(name, audits=100, seed=1, **terms)
+        best = chance.measure_best(name, audits=100, seed=1, **terms)
         assert not broken_best(best, audits=100)
 
 
@@ -99,7 +101,7 @@ def _check_planted(said: dict[tuple[str, str, str], str]) -> None:
 
 
 def test_no_more_settings_than_the_study_allows() -> None:
-    assert len(calibration.settings()) + len(calibration.band_settings()) + len(BEST) <= 60
+    assert len(calibration.settings()) + len(chance.band_settings()) + len(BEST) <= 60
 
 
 # ------------------------------------------------------------- the full form
@@ -112,11 +114,11 @@ def test_the_full_study_keeps_to_the_rules_and_writes_its_tables() -> None:
         for n, setting in enumerate(calibration.settings())
     ]
     bands = [
-        _told(calibration.measure_band(setting, audits=AUDITS, seed=100 + n))
-        for n, setting in enumerate(calibration.band_settings())
+        _told(chance.measure_band(setting, audits=AUDITS, seed=100 + n))
+        for n, setting in enumerate(chance.band_settings())
     ]
     best = [
-        _told(calibration.measure_best(name, audits=AUDITS, seed=200 + n, **terms))
+        _told(chance.measure_best(name, audits=AUDITS, seed=200 + n, **terms))
         for n, (name, terms) in enumerate(BEST.items())
     ]
     null = [verdicts(whole_audit(n, planted=False)) for n in range(WHOLE)]
