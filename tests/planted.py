@@ -193,7 +193,9 @@ class Drawer:
         table, base = self.asked.answers[axis], self.skeletons[axis]
         count, people, _ = table.log_odds.shape
         rows = rng.choice(count, TEMPLATES, replace=self.replacement)
-        columns = rng.choice(people, NAMES, replace=self.replacement)
+        sexes = len(truth.SEXES) if axis == "ethnicity" else 1  # taking turns, as in the suite
+        columns = np.array([rng.choice(np.arange(sex, people, sexes), NAMES // sexes, replace=self.replacement)
+                            for sex in range(sexes)]).T.ravel()  # fmt: skip
         others = np.array([rng.choice(alike(axis, column, table)) for column in columns])
         groups = np.array([table.groups.index(group) for group in sorted(table.groups)])
         t, n, g, arm = base.prompt_place

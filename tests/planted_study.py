@@ -16,6 +16,7 @@ import pandas as pd
 import planted
 from planted import BY_OCCUPATION, INTERSECTIONS, POOLED, Look
 
+from audit.reference import truth
 from audit.reference.scoring import FOLDER
 from audit.reference.studies import make_study_model
 
@@ -48,7 +49,7 @@ class Studied:
     """As `plain`, with names and templates drawn as if there were endlessly many."""
 
 
-def study(model: str, *, draws: int = DRAWS) -> Studied:
+def study(model: str, draws: int = DRAWS) -> Studied:
     """Makes the model (released ones are there), asks it everything, and draws audits."""
     with tempfile.TemporaryDirectory() as folder:
         released = FOLDER / model
@@ -85,11 +86,12 @@ def studied(
 
 
 def with_truth(rows: pd.DataFrame, asked: planted.Population) -> pd.DataFrame:
-    """The rows with the columns `truth` and `covered`."""
+    """The rows with the columns `truth`, `covered`, and `near`: covered, give or take a twentieth of the limit."""
     keys = rows[planted.KEY].drop_duplicates()
     true = keys.assign(truth=[asked.true(row) for row in keys.to_dict("records")])
     found = rows.merge(true, on=planted.KEY, how="left")
-    return found.assign(covered=(found["low"] <= found["truth"]) & (found["truth"] <= found["high"]))
+    outside = np.maximum(found["low"] - found["truth"], found["truth"] - found["high"])
+    return found.assign(covered=outside <= 0, near=outside <= found["limit_high"] / 20)
 
 
 def study_all(models: Sequence[str] = tuple(LOOKS), *, draws: int = DRAWS, workers: int = 2) -> list[Studied]:
@@ -107,7 +109,7 @@ def by_effect(rows: pd.DataFrame) -> pd.DataFrame:
     shares = {verdict: rows["verdict"] == verdict for verdict in ("beyond", "within", "undecided")}
     told = (rows["low"] > 0) | (rows["high"] < 0)
     table = rows.assign(sign=right, told=told, half=(rows["high"] - rows["low"]) / 2, **shares)
-    columns = ["truth", "estimate", "limit_high", "half", "covered", "sign", "told", *shares]
+    columns = ["truth", "estimate", "limit_high", "half", "covered", "near", "sign", "told", *shares]
     return table.groupby(["look", *planted.KEY], sort=False)[columns].mean().reset_index()
 
 
@@ -151,7 +153,8 @@ def parts(found: Sequence[Studied], *, seconds: float) -> dict[str, str]:
     )
     return {
         "planted bias: made": _made(found, seconds=seconds),
-        "planted bias: overview": _overview(found),
+        "planted bias: coverage": _coverage(found),
+        "planted bias: verdicts": _overview(found),
         "planted bias: affected effects": _effects(pooled, least=0.02),
         "planted bias: occupations": _families(by_job),
         "planted bias: one occupation": _effects({"occupation": by_job["occupation"]}, least=0.02),
@@ -173,26 +176,33 @@ def _made(found: Sequence[Studied], *, seconds: float) -> str:
     )
 
 
+def _coverage(found: Sequence[Studied]) -> str:
+    kinds = ("all", "least, rates", "least, log-odds", "least, nearly covered")
+    head = ["model", *kinds, *(f"endless: {kind}" for kind in kinds), "all nine"]
+    lines = []
+    for one in found:
+        shares = []
+        for rows in (one.plain[one.plain["look"] == POOLED.name], one.endless):
+            table = by_effect(rows)
+            least = table.groupby("metric")["covered"].min()
+            shares += [table["covered"].mean(), *(least[name] for name in truth.METRICS), table["near"].min()]
+        shares.append(by_draw(_of(one, POOLED))["together"])
+        lines.append([f"`{one.model}`", *map(_share, shares)])
+    return _table(head, lines)
+
+
 def _overview(found: Sequence[Studied]) -> str:
     head = [
-        "model", "95 % intervals: coverage", "least of 18", "endless names: coverage", "least of 18",
-        "all nine covered", "sign right", "largest first", "large before small", "large called `beyond`",
-        "false `beyond`", "false `within`", "small called `within`",
+        "model", "sign right", "largest first", "large before small", "large called `beyond`", "false `beyond`",
+        "false `within`", "small called `within`",
     ]  # fmt: skip
     lines = []
     for one in found:
         rows = _of(one, POOLED)
         numbers, effects = by_draw(rows), by_effect(rows)
-        plain, endless = (
-            by_effect(table[table["look"] == POOLED.name])["covered"] for table in (one.plain, one.endless)
-        )
-        large = effects["truth"].abs() > effects["limit_high"]
-        signed = effects["truth"].abs() >= SMALL
+        signed, large = effects["truth"].abs() >= SMALL, effects["truth"].abs() > effects["limit_high"]
         ranked = [numbers["first"], numbers["order"]] if large.any() else [np.nan, np.nan]
-        shares = [
-            plain.mean(), plain.min(), endless.mean(), endless.min(), numbers["together"],
-            effects.loc[signed, "sign"].min(), *ranked, *_verdicts(effects, numbers),
-        ]  # fmt: skip
+        shares = [effects.loc[signed, "sign"].min(), *ranked, *_verdicts(effects, numbers)]
         lines.append([f"`{one.model}`", *map(_share, shares)])
     return _table(head, lines)
 
@@ -237,7 +247,8 @@ HEAD = (
 def _line(model: str, row: Mapping[Any, Any]) -> list[str]:
     return [
         f"`{model}`", _name(row), _number(row["truth"]), _number(row["estimate"]), f"{row['half']:.3f}",
-        *(_share(row[name]) for name in ("covered", "sign", "beyond", "within", "undecided")),
+        _share(row["covered"]), _share(row["sign"] if abs(row["truth"]) >= SMALL else np.nan),
+        *(_share(row[name]) for name in ("beyond", "within", "undecided")),
     ]  # fmt: skip
 
 
