@@ -64,8 +64,8 @@ format: venv ## put the code into shape
 	$(BIN)/ruff format .
 
 sample: venv system ## make the committed sample report again
-	rm -rf build/sample reports/sample
-	$(RUN) $(BIN)/audit run suites/hiring.yaml --model reference:screening-v1 -o build/sample
+	rm -rf build/sample build/sample-cache reports/sample
+	AUDIT_CACHE=build/sample-cache $(RUN) $(BIN)/audit run suites/hiring.yaml --model reference:screening-v1 -o build/sample
 	mv build/sample/* reports/sample
 	pdftoppm -r 80 -f 1 -l 1 -singlefile -png reports/sample/report.pdf docs/report-page-1
 
