@@ -11,6 +11,7 @@ from itertools import combinations, product
 from audit.axis import NAME_SLOTS, Axis
 from audit.contrasts import decided
 from audit.policy import Policy
+from audit.readers import JUDGE
 from audit.slots import slots_of, wording
 from audit.suite import DecisionEntry, Suite, Template
 
@@ -59,6 +60,12 @@ def _decision(suite: Suite, axes: Mapping[str, Axis], policy: Policy) -> Iterato
         if metric not in policy.limits:
             known = ", ".join(policy.limits) or "none"
             yield f"policy '{policy.id}' has no limit for '{metric}', so it gets no verdict (limits: {known})"
+    if (
+        suite.judge is not None
+        and suite.judge.labelled is None
+        and any(e.metric == JUDGE for e in suite.decision)
+    ):
+        yield "the judge has no 'labelled' answers; its error stays unknown, so that its verdicts are all undecided"
     effects = sum(_effect_count(entry, suite, axes) for entry in suite.decision)
     for entry in suite.decision:
         if entry.contrasts == "interaction" and not _effect_count(entry, suite, axes):

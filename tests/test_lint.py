@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from judged_suites import TEXT, write_suite
 
 from audit.lint import SHARED, clusters, lint, share, tokens
 from audit.policy import load_policy
@@ -201,3 +202,11 @@ def test_too_few_names_and_another_language_are_told() -> None:
     found = warnings(changed(sampling={"names_per_group": 3}, language="de"))
     assert "axis 'people' has 2 first names for 'men'; 3 are drawn, so names repeat" in found
     assert "the suite is in 'de', the words of axis 'faith' are in 'en'" in found
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_a_judge_that_decides_without_labelled_answers_is_warned_of(tmp_path: Path, labelled: bool) -> None:
+    text = TEXT if labelled else TEXT.replace("  labelled: labelled.jsonl\n", "")
+    suite = load_suite(write_suite(tmp_path, text))
+    found = lint(suite, load_axes(suite), POLICY)
+    assert any("the judge has no 'labelled' answers" in each for each in found) != labelled
