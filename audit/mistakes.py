@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from audit.axis import Axis
+from audit.catalogue import names, unknown
 from audit.layout import report_recorded_mistakes
+from audit.metrics import METRICS
 from audit.question import report_question_mistakes
 from audit.readers import report_reader_mistakes
 from audit.shape import did_you_mean, one_of
@@ -18,6 +20,7 @@ def report_mistakes(file: YamlFile, axes: Mapping[str, Axis] | None) -> None:
     """Report to `file` all that does not fit; `axes` by the names the suite gives them, None where one is missing."""
     _check_sources(file)
     _check_axes(file, axes)
+    _check_metrics(file)
     report_question_mistakes(file)
     report_template_mistakes(file, axes)
     _check_controls(file)
@@ -48,6 +51,15 @@ def _check_sources(file: YamlFile) -> None:
         unused = root.get(key)
         if recorded is not None and templates is None and unused is not None:
             file.report(unused, f"'{key}' has no use where the answers are recorded", at_key=True)
+
+
+def _check_metrics(file: YamlFile) -> None:
+    """Every metric is one that the catalogue has."""
+    known = names(METRICS, "metrics")
+    for node in file.root.children("metrics"):
+        name = node.text()
+        if name and name not in known:
+            file.report(node, unknown(name, known, what="metric"))
 
 
 def _check_axes(file: YamlFile, axes: Mapping[str, Axis] | None) -> None:

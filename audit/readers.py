@@ -8,7 +8,10 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from audit.axis import Axis
+from audit.catalogue import names
+from audit.kinds import kind_of
 from audit.labelled import read_labelled
+from audit.metrics import METRICS
 from audit.shape import Flag, Number, Text, Whole, did_you_mean, needs_one, one_of
 from audit.slots import Slot, lone_dollars, pieces, slots_of
 from audit.yamlfile import YamlFile
@@ -93,6 +96,8 @@ def report_reader_mistakes(file: YamlFile, axes: Mapping[str, Axis] | None) -> N
             file.report(block, "the metric 'judge' has a block 'judge' of its own", at_key=True)
         elif metrics and metric not in metrics:
             file.report(block, f"this key {one_of(metric, metrics, what='the suite has')}", at_key=True)
+        elif metric in names(METRICS, "metrics") and kind_of(metric).reading is None:
+            file.report(block, f"no second model reads the metric '{metric}'", at_key=True)
         _check_model(file, block)
     judge = file.root.get(JUDGE)
     if judge is None and JUDGE in metrics:

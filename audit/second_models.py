@@ -52,12 +52,9 @@ class Reader:
 
 
 def open_readers(suite: Suite, axes: Mapping[str, Axis]) -> tuple[Reader, ...]:
-    """The second models of a suite's metrics; one that is not there says why. InputError for a name that is wrong."""
+    """The second models of a suite's metrics; one that is not there says why."""
     kinds = [kind_of(name) for name in suite.metrics]
     readings = {kind.name: kind.reading.reading for kind in kinds if kind.reading is not None}
-    for name in suite.text_models:
-        if name not in readings:
-            raise InputError(f"{suite.path}: 'text_models' names '{name}', which no second model reads")
     return tuple(_reader(suite, axes, reading) for reading in readings.values())
 
 

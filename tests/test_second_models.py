@@ -104,7 +104,7 @@ def test_an_unknown_kind_of_model_and_a_broken_model_file_are_mistakes(tmp_path:
 
 def test_a_metric_that_no_model_reads_has_no_model_of_its_own(models: Path, tmp_path: Path) -> None:
     text = at(models, OWN).replace("  sentiment: {model", "  length: {model")
-    with pytest.raises(InputError, match=r"'text_models' names 'length', which no second model reads"):
+    with pytest.raises(InputError, match=r"letters\.yaml:\d+:3: no second model reads the metric 'length'"):
         readers(write_suite(tmp_path, text))
 
 
