@@ -185,7 +185,7 @@ def load(folder: Path, loading: Loading) -> Loaded:
     kind = CLASSES[loading.task]
     safe = {"trust_remote_code": False, "local_files_only": True}
     try:
-        with _quiet():
+        with quiet():
             model, report = getattr(transformers, kind).from_pretrained(
                 folder,
                 dtype=getattr(torch, loading.dtype),
@@ -293,7 +293,7 @@ def best_device() -> str:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Loading without the library's own progress bars and reports; ours follow."""
     import transformers
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audit.errors import MissingExtra
+from audit.passes import quiet
 from audit.protocols import Answers, Values
 from audit.records import Card, Question, QuestionKind
 
@@ -160,7 +160,7 @@ def _embeddings(model: str, texts: list[str]) -> Floats:
     except ImportError as error:
         raise MissingExtra("text", "embedding similarity") from error
     try:
-        with _quiet():
+        with quiet():
             loaded: Any = SentenceTransformer(_folder(model), device="cpu", local_files_only=True)
     except Exception as error:
         why = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
@@ -181,23 +181,6 @@ def _folder(model: str) -> str:
         return snapshot_download(model, allow_patterns=list(FILES), local_files_only=True)
     except OSError:
         return snapshot_download(model, allow_patterns=list(FILES))
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Loading without the library's own progress bars; ours follow."""
-    import transformers
-
-    logging: Any = transformers.utils.logging
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
 
 
 ROUGE_L_DISTANCE = RougeLDistance()
