@@ -9,9 +9,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
-from audit.article import article, with_article
+from audit.alignment import report_axis_mistakes
 from audit.catalogue import unknown
 from audit.errors import InputError
+from audit.grammar import derived, is_derived, name_prefixes, prefixes
 from audit.shape import (
     Day,
     Document,
@@ -26,8 +27,8 @@ from audit.shape import (
     finished,
     fit,
 )
-from audit.yamlfile import YamlFile, read_yaml
-from audit.yamlnodes import Node
+from audit.slots import NAME_SLOTS
+from audit.yamlfile import read_yaml
 
 __all__ = [
     "NAME_SLOTS",
@@ -35,19 +36,23 @@ __all__ = [
     "Group",
     "GroupNames",
     "Name",
-    "article",
     "load_axis",
     "shipped_axes",
-    "with_article",
 ]
-
-NAME_SLOTS = ("name", "first_name", "last_name")
 
 
 def _name(value: object) -> object:
     if not isinstance(value, str | dict | Name):
         raise ValueError("allowed: a name (in quotes where it reads as a number or as true, false or null)")
     return {"name": value} if isinstance(value, str) else value
+
+
+def _rows(value: object) -> object:
+    if isinstance(value, str):
+        return (value,)
+    if not isinstance(value, list | tuple) or not value:
+        raise ValueError("allowed: a text (in quotes where it reads as a number), or a list of texts")
+    return value
 
 
 def _sorted(groups: Mapping[str, Group]) -> dict[str, Group]:
@@ -68,6 +73,8 @@ class Name(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True
 
 
 Names = Annotated[Name, BeforeValidator(_name, json_schema_input_type=str | Name)]
+Rows = Annotated[tuple[Text, ...], BeforeValidator(_rows, json_schema_input_type=Text | list[Text])]
+"""The words of one term, a row each; a text alone stands for every row."""
 
 
 class GroupNames(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
@@ -88,18 +95,21 @@ class Group(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=Tru
     """What inputs of this group carry, for sentences."""
     forms: Mapping[SlotName, str] = {}
     """Pronouns and the verb endings that go with them, by their plural form: `they: she`, `are: is`, `s: s`."""
-    terms: Mapping[SlotName, Text] = {}
-    """Aligned words: `parent: mother`."""
+    terms: Mapping[SlotName, Rows] = {}
+    """Aligned words: `parent: mother`. A list gives one word a row; a row of one term belongs to that of the others."""
+    agree: Mapping[GroupId, Mapping[SlotName, Text]] = {}
+    """Words that also depend on the person's group on the persons axis: `{men: {partner: husband}}`."""
     names: GroupNames = GroupNames()
     """Names that suggest the group."""
 
     @cached_property
-    def words(self) -> Mapping[str, str]:
-        """Value of every slot that forms and terms fill, with the derived `a_<term>`."""
-        derived = {
-            f"a_{key}": with_article(term) for key, term in self.terms.items() if not key.startswith("a_")
-        }
-        return {**self.forms, **derived, **self.terms}
+    def rows(self) -> int:
+        """How many rows the terms have."""
+        return max((len(words) for words in self.terms.values()), default=1)
+
+    def row(self, number: int) -> dict[str, str]:
+        """The terms of one row; rows are counted round."""
+        return {key: words[number % len(words)] for key, words in self.terms.items()}
 
 
 class Axis(Document, serialize_by_alias=True):
@@ -123,25 +133,69 @@ class Axis(Document, serialize_by_alias=True):
     """When the data were compiled; none for groups that come with recorded answers."""
     groups: Annotated[Mapping[GroupId, Group], Field(min_length=2), AfterValidator(_sorted)]
     """The groups by id, in alphabetical order."""
+    shared_first_names: Annotated[tuple[Names, ...], Field(alias="first_names")] = ()
+    """First names held equal between groups, for axes that set pronouns and nothing else about a person."""
     shared_last_names: Annotated[tuple[Names, ...], Field(alias="last_names")] = ()
     """Surnames held equal between groups, for axes whose groups have none of their own."""
 
+    @cached_property
+    def gives_names(self) -> bool:
+        """Whether persons can bear the names of this axis."""
+        return self.cue == "names" or bool(self.shared_first_names)
+
+    @cached_property
+    def forms(self) -> frozenset[str]:
+        """Every slot that agrees with a person."""
+        return frozenset(form for group in self.groups.values() for form in group.forms)
+
+    @cached_property
+    def agrees_with(self) -> frozenset[str] | None:
+        """Groups of the persons axis with which every word can agree; None where none has to."""
+        given = [frozenset(group.agree) for group in self.groups.values() if group.agree]
+        return frozenset.intersection(*given) if given else None
+
+    def words(self, group: str, *, row: int = 0, person: str = "") -> dict[str, str]:
+        """Text of every slot that forms and terms of `group` fill, with derived slots, for a person of that group."""
+        own = self.groups[group]
+        terms = {**own.agree.get(person, {}), **own.row(row)}
+        return {**own.forms, **derived(self.language, terms, own.forms), **terms}
+
     def slots(self) -> frozenset[str]:
-        """Every slot that this axis sets: forms, terms with `a_<term>`, and the names that its groups have."""
-        set_by_groups: set[str] = set()
+        """Every slot that this axis sets: forms, terms, what is derived of them, and the names that its groups have."""
+        found: set[str] = set()
         for group in self.groups.values():
-            set_by_groups.update(group.words)
-            set_by_groups.update(("name", "first_name") if group.names.first else ())
-            set_by_groups.update(("name", "last_name") if group.names.last else ())
-        return frozenset(set_by_groups)
+            terms = {*group.terms, *(key for words in group.agree.values() for key in words)}
+            found |= {*group.forms, *terms}
+            found |= {f"{prefix}_{key}" for prefix in prefixes(self.language, group.forms)
+                      for key in terms if not is_derived(self.language, key, terms)}  # fmt: skip
+            found |= self._named(("name", "first_name") if group.names.first else ())
+            found |= self._named(("name", "last_name") if group.names.last else ())
+        return frozenset(found)
+
+    def name_slots(self) -> frozenset[str]:
+        """Every slot that a person's name fills in this language."""
+        return frozenset(self._named(NAME_SLOTS))
+
+    def _named(self, slots: Iterable[str]) -> set[str]:
+        kept = tuple(slots)
+        return {*kept, *(f"{prefix}_{slot}" for prefix in name_prefixes(self.language) for slot in kept)}
 
     def first_names(self, group: str, gender: str) -> tuple[str, ...]:
         """First names of `group` that suggest `gender` (a group of the persons axis); none where there are none."""
-        return tuple(entry.name for entry in self.groups[group].names.first.get(gender, ()))
+        return tuple(entry.name for entry in self.first_entries(group, gender))
+
+    def first_entries(self, group: str, gender: str) -> tuple[Name, ...]:
+        """The same with shares and counts; names that all groups share where the group has none of its own."""
+        names = self.groups[group].names
+        return names.first.get(gender, ()) if names.first else self.shared_first_names
 
     def last_names(self, group: str) -> tuple[str, ...]:
         """The group's own surnames, else those that all groups share."""
-        return tuple(entry.name for entry in self.groups[group].names.last or self.shared_last_names)
+        return tuple(entry.name for entry in self.last_entries(group))
+
+    def last_entries(self, group: str) -> tuple[Name, ...]:
+        """The same with shares and counts."""
+        return self.groups[group].names.last or self.shared_last_names
 
 
 def shipped_axes() -> list[str]:
@@ -156,7 +210,7 @@ def load_axis(name: str, *, beside: Path | None = None) -> Axis:
     """
     file = read_yaml(_find(name, beside), what="axis")
     axis = fit(Axis, file)
-    check(file)
+    report_axis_mistakes(file)
     return finished(axis, file)
 
 
@@ -170,102 +224,3 @@ def _find(name: str, beside: Path | None) -> Path:
     if name in shipped_axes():
         return _folder() / f"{name}.yaml"
     raise InputError(unknown(name, shipped_axes(), what="axis") + "; or give the path of an axis file")
-
-
-def check(file: YamlFile) -> None:
-    """Report what the shape of an axis does not show: words that are not aligned, names in two groups."""
-    groups = file.root.entries("groups")
-    for kind in ("forms", "terms"):
-        _check_aligned(file, groups, kind)
-    for key, group in groups.items():
-        _check_words(file, key, group)
-    _check_cue(file, groups)
-    _check_names(file, groups)
-    date = file.root.entries().get("date")
-    if date is not None and date.value is None:
-        file.report(date, "'date' is empty; allowed: a date such as 2026-11-20")
-
-
-def _check_aligned(file: YamlFile, groups: Mapping[str, Node], kind: str) -> None:
-    """Every group has the same forms and the same terms; an article may be given for one group alone."""
-    first_with: dict[str, str] = {}
-    for name, group in groups.items():
-        for key in group.entries(kind):
-            if not key.startswith("a_"):
-                first_with.setdefault(key, name)
-    for name, group in groups.items():
-        for key in first_with.keys() - group.entries(kind).keys():
-            place = group.get(kind) or group
-            message = f"group '{name}' lacks the {kind[:-1]} '{key}', which group '{first_with[key]}' has"
-            file.report(place, message)
-
-
-def _check_words(file: YamlFile, name: str, group: Node) -> None:
-    forms, terms = group.entries("forms"), group.entries("terms")
-    for key, node in [*forms.items(), *terms.items()]:
-        if key in NAME_SLOTS:
-            file.report(node, f"'{key}' is filled from the names; give this word another key", at_key=True)
-    for key, node in terms.items():
-        if key in forms:
-            file.report(node, f"'{key}' is a form and a term of group '{name}'; keep one", at_key=True)
-        if key.startswith("a_") and key[2:] not in terms:
-            file.report(
-                node, f"'{key}' gives the article of a term '{key[2:]}' that is not there", at_key=True
-            )
-
-
-def _check_cue(file: YamlFile, groups: Mapping[str, Node]) -> None:
-    """An axis of names has names in every group; a stated one has terms and no names."""
-    cue = file.root.text("cue")
-    shared = file.root.get("last_names")
-    for name, group in groups.items():
-        names = group.get("names")
-        if cue == "stated" and names is not None:
-            file.report(
-                names, f"group '{name}' has names, but the cue is 'stated'; names come from the persons axis"
-            )
-        if cue == "stated" and not group.entries("terms"):
-            file.report(group, f"group '{name}' states nothing: it has no terms")
-        if cue == "names" and not (names and (names.entries("first") or names.children("last"))):
-            file.report(group, f"group '{name}' has no names, but the cue is 'names'")
-        if shared is not None and names is not None and names.children("last"):
-            file.report(
-                shared, f"'last_names' are shared surnames, but group '{name}' has its own", at_key=True
-            )
-        if group.entries("forms") and names is not None:
-            _check_gender(file, name, names)
-    if cue == "stated" and shared is not None:
-        file.report(shared, "'last_names' have no use where the cue is 'stated'", at_key=True)
-
-
-def _check_gender(file: YamlFile, name: str, names: Node) -> None:
-    """An axis that sets pronouns gives the names of a group under the group's own id."""
-    for key, node in names.entries("first").items():
-        if key != name:
-            file.report(
-                node, f"first names of group '{name}' stand under '{key}'; allowed: '{name}'", at_key=True
-            )
-
-
-def _check_names(file: YamlFile, groups: Mapping[str, Node]) -> None:
-    """A name stands in one place: in two groups it would suggest neither."""
-    first: dict[str, str] = {}
-    last: dict[str, str] = {}
-    for name, group in groups.items():
-        names = group.get("names")
-        if names is None:
-            continue
-        for gender, node in names.entries("first").items():
-            _check_once(file, node.children(), f"'{name}' ({gender})", first)
-        _check_once(file, names.children("last"), f"'{name}'", last)
-    _check_once(file, file.root.children("last_names"), "'last_names'", {})
-
-
-def _check_once(file: YamlFile, nodes: Iterable[Node], place: str, places: dict[str, str]) -> None:
-    for node in nodes:
-        name = node.text() or node.text("name")
-        if name is None:
-            continue
-        if name in places:
-            file.report(node, f"the name '{name}' in {place} stands already in {places[name]}; keep one")
-        places.setdefault(name, place)

@@ -5,21 +5,23 @@ Ids are hashes of content; fillers and edits are drawn per template, so adding a
 
 from __future__ import annotations
 
-import json
 import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import combinations, product
 from typing import TYPE_CHECKING
 
-from audit.article import with_article
-from audit.axis import NAME_SLOTS, Axis
+from audit.axis import Axis
 from audit.cast import Cast, Words, draw_cast
 from audit.errors import InputError
+from audit.grammar import derived
 from audit.lint import clusters
-from audit.records import PAIRS, PROMPTS, Arm, Exclusion, Expansion, Message, Prompt, Span, content_id
-from audit.slots import pieces, slots_of
+from audit.proof import unproven
+from audit.records import PAIRS, PROMPTS, SWAP_PROOF, Arm, Exclusion, Expansion, Table, content_id
+from audit.rendering import Frame, Rendered, Turn, digest, frame, quoted
+from audit.slots import NAME_SLOTS, pieces, slots_of
 from audit.suite import Suite, Template
 
 if TYPE_CHECKING:
@@ -27,20 +29,27 @@ if TYPE_CHECKING:
 
 SHOWN_PERSONS = 3
 """Control arms that are shown but decide nothing are asked for this many persons a template."""
-Turn = tuple[str, str]
+PART = 50_000
+"""Rows of the prompts table that are made at once."""
 
 
 @dataclass(slots=True)
 class _Rows:
-    """Rows of the prompts and pairs tables as they are made."""
+    """Rows of the prompts and pairs tables as they are made, in the order of their columns."""
 
-    prompts: list[dict[str, object]] = field(default_factory=list)
-    pairs: list[dict[str, object]] = field(default_factory=list)
+    prompts: list[tuple[object, ...]] = field(default_factory=list)
+    pairs: list[tuple[object, ...]] = field(default_factory=list)
     excluded: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def leave_out(self, what: str, reason: str) -> None:
         """Count something that is not asked."""
         self.excluded[what, reason] = self.excluded.get((what, reason), 0) + 1
+
+    def part(self) -> Expansion:
+        """What was made since the last part."""
+        prompts, self.prompts = self.prompts, []
+        pairs, self.pairs = self.pairs, []
+        return Expansion(prompts=_table(PROMPTS, prompts), pairs=_table(PAIRS, pairs))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,26 +65,106 @@ class _Cell:
     expected: str = ""
 
 
-def render(turns: Sequence[Turn], words: Words) -> Prompt:
-    """The turns with every slot filled, and the places of the slots; KeyError for a slot without a word."""
-    messages: list[Message] = []
-    spans: list[Span] = []
-    for part, (role, text) in enumerate(turns):
-        filled: list[str] = []
-        length = 0
-        for piece in pieces(text):
-            value = piece if isinstance(piece, str) else piece.filled(words[piece.name])
-            if not isinstance(piece, str):
-                spans.append(Span(part=part, start=length, end=length + len(value), slot=piece.name))
-            filled.append(value)
-            length += len(value)
-        messages.append(Message(role=role, text="".join(filled)))  # type: ignore[arg-type]
-    return Prompt(messages=tuple(messages), spans=tuple(spans))
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Value:
+    """One value of a filler; it may hold slots of the axes."""
+
+    slot: str
+    text: str
+    language: str
+
+    @property
+    def label(self) -> str:
+        """The value as a stratum is called."""
+        return "".join(piece if isinstance(piece, str) else piece.name for piece in pieces(self.text))
+
+    def words(self, words: Words) -> dict[str, str]:
+        """The filler's slot, and those that the language derives of it, for somebody's words."""
+        if "$" not in self.text:
+            value = self.text
+        else:
+            value = "".join(p if isinstance(p, str) else p.filled(words[p.name]) for p in pieces(self.text))
+        return {self.slot: value, **derived(self.language, {self.slot: value}, words)}
 
 
-def slots_in(turns: Sequence[Turn]) -> set[str]:
-    """Names of all slots in the turns."""
-    return {slot for _, text in turns for slot in slots_of(text)}
+Fills = tuple[_Value, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    """One template on one axis: its frames, cut once."""
+
+    suite: Suite
+    cast: Cast
+    template: Template
+    cluster: str
+    ask: str
+    forms: frozenset[str]
+
+    @cached_property
+    def frame(self) -> Frame:
+        """The template with the question."""
+        return frame(turns_of(self.template, self.ask), self.forms)
+
+    @cached_property
+    def paraphrases(self) -> tuple[Frame, ...]:
+        """Its paraphrases, each with the question."""
+        bodies = self.template.paraphrases
+        return tuple(frame(turns_of(self.template, self.ask, body), self.forms) for body in bodies)
+
+    @cached_property
+    def edits(self) -> tuple[Frame, ...]:
+        """The template with each edit that cannot matter."""
+        body, controls = self.template.turns[-1][1], self.suite.controls
+        texts = (_edit(kind, body, controls.neutral_sentences, self.start) for kind in controls.edits)
+        return tuple(frame(turns_of(self.template, self.ask, text), self.forms) for text in texts)
+
+    @cached_property
+    def start(self) -> int:
+        """Where the turns of the edits begin."""
+        return int(content_id("edit", self.template.id), 16)
+
+    @cached_property
+    def fillers(self) -> Mapping[str, tuple[_Value, ...]]:
+        """The values of each filler that the template needs, in the order in which they take turns."""
+        found = {}
+        for name, filler in sorted(self.suite.fillers.items()):
+            known = {name, *derived(self.suite.language, {name: "x"}, dict.fromkeys(self.forms, "x"))}
+            if not self.frame.slots & known:
+                continue
+            values = list(self.template.fillers.get(name, filler.values))
+            random.Random(content_id("filler", self.suite.sampling.seed, self.template.id, name)).shuffle(
+                values
+            )
+            found[name] = tuple(
+                _Value(slot=name, text=value, language=self.suite.language) for value in values
+            )
+        return found
+
+    def fills(self, index: int) -> Iterator[Fills]:
+        """The filler values of one person: `rotate` gives one value, `cross` every value."""
+        choices = [
+            values if self.suite.fillers[name].assign == "cross" else (values[index % len(values)],)
+            for name, values in self.fillers.items()
+        ]
+        yield from product(*choices)
+
+    def cell(self, index: int, fills: Fills) -> _Cell:
+        """The frame that all groups share."""
+        labels = {value.slot: value.label for value in fills}
+        return _Cell(
+            axis=self.cast.axis, template=self.template.id, cluster=self.cluster, name=f"{index:02d}",
+            stratum=labels.get(self.suite.stratum or "", ""), repeats=self.suite.sampling.repeats,
+            expected=self.template.expected or "",
+        )  # fmt: skip
+
+    def missing(self, words: Words) -> set[str]:
+        """Slots for which nobody has a word."""
+        needed = set(self.frame.slots)
+        for values in self.fillers.values():
+            needed |= {slot for value in values for slot in slots_of(value.text)}
+            needed -= values[0].words(dict.fromkeys((*self.forms, *slots_of(values[0].text)), "x")).keys()
+        return needed - words.keys()
 
 
 def turns_of(template: Template, ask: str = "", body: str | None = None) -> tuple[Turn, ...]:
@@ -87,27 +176,47 @@ def turns_of(template: Template, ask: str = "", body: str | None = None) -> tupl
 
 def expand(suite: Suite, axes: Mapping[str, Axis], *, ask: str = "") -> Expansion:
     """Every prompt and pair of the suite; `ask` is the question in words, with slots, for models that read it."""
+    import pandas as pd
+
+    parts = list(expand_parts(suite, axes, ask=ask))
+    return Expansion(
+        prompts=pd.concat([part.prompts for part in parts], ignore_index=True),
+        pairs=pd.concat([part.pairs for part in parts], ignore_index=True),
+        excluded=parts[-1].excluded,
+    )
+
+
+def expand_parts(
+    suite: Suite, axes: Mapping[str, Axis], *, ask: str = "", size: int = PART
+) -> Iterator[Expansion]:
+    """The same in parts of about `size` prompts, in the same order; the last part says what was left out of all."""
     rows = _Rows()
     families = clusters(
         {template.id: " ".join(text for _, text in turns_of(template)) for template in suite.templates}
     )
-    for axis_id in (*suite.axes, *suite.intersections):
-        cast = draw_cast(
-            axis_id,
-            axes,
-            persons=suite.persons,
-            count=suite.sampling.names_per_group,
-            seed=suite.sampling.seed,
-        )
+    forms = frozenset[str]().union(*(axis.forms for axis in axes.values()))
+    for cast in _casts(suite, axes):
         for exclusion in cast.excluded:
             rows.leave_out(exclusion.what, exclusion.reason)
         for template in suite.templates:
-            if suite.design == "groups":
-                _expand_own(rows, suite, cast, template=template, cluster=families[template.id], ask=ask)
-            else:
-                _expand_template(rows, suite, cast, template=template, cluster=families[template.id], ask=ask)
+            work = _Work(
+                suite=suite, cast=cast, template=template, cluster=families[template.id], ask=ask, forms=forms
+            )
+            for _ in (_expand_own if suite.design == "groups" else _expand_template)(rows, work):
+                if len(rows.prompts) >= size:
+                    yield rows.part()
     excluded = tuple(Exclusion(what=what, reason=why, count=n) for (what, why), n in rows.excluded.items())
-    return Expansion(prompts=PROMPTS.frame(rows.prompts), pairs=PAIRS.frame(rows.pairs), excluded=excluded)
+    last = rows.part()
+    yield Expansion(prompts=last.prompts, pairs=last.pairs, excluded=excluded)
+
+
+def _casts(suite: Suite, axes: Mapping[str, Axis]) -> Iterator[Cast]:
+    """The persons of every axis and intersection."""
+    for axis_id in (*suite.axes, *suite.intersections):
+        yield draw_cast(
+            axis_id, axes, persons=suite.persons, count=suite.sampling.names_per_group,
+            seed=suite.sampling.seed, held=suite.axes,
+        )  # fmt: skip
 
 
 def pairs_of(prompts: pd.DataFrame) -> pd.DataFrame:
@@ -116,7 +225,7 @@ def pairs_of(prompts: pd.DataFrame) -> pd.DataFrame:
     keys = ["axis", "template", "cluster", "name", "stratum", "repeats"]
     for key, cell in prompts[prompts["arm"] == "swap"].groupby(keys, sort=True):
         axis, template, cluster, name, stratum = (str(value) for value in key[:-1])
-        frame = _Cell(
+        own = _Cell(
             axis=axis,
             template=template,
             cluster=cluster,
@@ -126,110 +235,116 @@ def pairs_of(prompts: pd.DataFrame) -> pd.DataFrame:
         )
         ids = dict(zip(cell["group"], cell["prompt_id"], strict=True))
         for a, b in combinations(sorted(ids), 2):
-            _add_pair(rows, frame, "swap", groups=(a, b), ids=(ids[a], ids[b]))
-    return PAIRS.frame(rows.pairs)
+            _add_pair(rows, own, "swap", groups=(a, b), ids=(ids[a], ids[b]))
+    return _table(PAIRS, rows.pairs)
 
 
-def _expand_template(
-    rows: _Rows, suite: Suite, cast: Cast, *, template: Template, cluster: str, ask: str
-) -> None:
-    """All cells of one template on one axis."""
-    turns = turns_of(template, ask)
-    needed = slots_in(turns)
-    if not slots_in(turns_of(template)) & cast.sets:
-        rows.leave_out(f"{cast.axis}: template {template.id}", "uses no slot that this axis sets")
+def _expand_template(rows: _Rows, work: _Work) -> Iterator[None]:
+    """All cells of one template on one axis; yields after each person's cell."""
+    cast, what = work.cast, f"{work.cast.axis}: template {work.template.id}"
+    plain = frame(turns_of(work.template), work.forms)
+    filled = {slot for values in work.fillers.values() for value in values for slot in slots_of(value.text)}
+    if not (plain.slots | filled) & cast.sets:
+        rows.leave_out(what, "uses no slot that this axis sets")
         return
-    for index, (person, other) in enumerate(zip(cast.persons, cast.others, strict=True)):
-        for fills in _fills(suite, template, index, needed):
-            missing = needed - set(next(iter(person.values()))) - set(fills)
-            if missing:
-                rows.leave_out(
-                    f"{cast.axis}: template {template.id}", f"no words for ${', $'.join(sorted(missing))}"
-                )
-                return
-            cell = _Cell(
-                axis=cast.axis, template=template.id, cluster=cluster, name=f"{index:02d}",
-                stratum=fills.get(suite.stratum or "", ""), repeats=suite.sampling.repeats,
-                expected=template.expected or "",
-            )  # fmt: skip
-            ids = {group: _add_prompt(rows, cell, "swap", group=group, prompt=render(turns, {**person[group], **fills}))
-                   for group in cast.groups}  # fmt: skip
-            for a, b in combinations(cast.groups, 2):
-                _add_pair(rows, cell, "swap", groups=(a, b), ids=(ids[a], ids[b]))
-            for group in cast.groups:
-                words = {**person[group], **fills}
-                for arm, prompt in _controls(
-                    suite, cast, template, words=words, other={**other[group], **fills}, index=index, ask=ask
-                ):
-                    _add_control(rows, cell, arm, group=group, base=ids[group], prompt=prompt)
+    lacking: dict[str, int] = {}
+    for index, person in enumerate(cast.persons):
+        missing = {group: work.missing(words) for group, words in person.items()}
+        groups = [group for group in cast.groups if not missing[group]]
+        if len(groups) < 2:
+            slots = ", $".join(sorted(set().union(*missing.values())))
+            lacking[slots] = lacking.get(slots, 0) + 1
+            continue
+        for fills in work.fills(index):
+            _expand_cell(rows, work, index=index, fills=fills, groups=groups)
+            yield
+    for slots, count in lacking.items():
+        some = "" if count == len(cast.persons) else f" for {count} of {len(cast.persons)} persons"
+        rows.leave_out(what, f"no words for ${slots}{some}")
 
 
-def _expand_own(rows: _Rows, suite: Suite, cast: Cast, *, template: Template, cluster: str, ask: str) -> None:
+def _expand_cell(rows: _Rows, work: _Work, *, index: int, fills: Fills, groups: Sequence[str]) -> None:
+    """The prompts of one cell, the pairs among them that hold, and their controls."""
+    cast, cell = work.cast, work.cell(index, fills)
+    person, other = cast.persons[index], cast.others[index]
+    words = {group: _filled(person[group], fills) for group in groups}
+    prompts = {group: work.frame.filled(words[group]) for group in groups}
+    failed = unproven(prompts, work.suite.language, gendered=bool(work.forms & cast.sets))
+    for (a, b), reason in failed.items():
+        rows.leave_out(f"{SWAP_PROOF}, {cell.axis}: template {cell.template}, {a} and {b}", reason)
+    pairs = [pair for pair in combinations(groups, 2) if pair not in failed]
+    kept = [group for group in groups if any(group in pair for pair in pairs)]
+    ids = {group: _add_prompt(rows, cell, "swap", group=group, prompt=prompts[group]) for group in kept}
+    for a, b in pairs:
+        _add_pair(rows, cell, "swap", groups=(a, b), ids=(ids[a], ids[b]))
+    for group in kept:
+        control = _Control(
+            work=work,
+            index=index,
+            words=words[group],
+            other=_filled(other[group], fills),
+            base=prompts[group],
+        )
+        for arm, prompt in control.arms():
+            _add_control(rows, cell, arm, group=group, base=ids[group], prompt=prompt)
+
+
+def _filled(words: Words, fills: Fills) -> dict[str, str]:
+    """Somebody's words with those of the fillers."""
+    found = dict(words)
+    for value in fills:
+        found |= value.words(words)
+    return found
+
+
+def _expand_own(rows: _Rows, work: _Work) -> Iterator[None]:
     """Design `groups`: a template belongs to one group; there are no pairs."""
-    group = template.group or ""
+    group, cast = work.template.group or "", work.cast
     if group not in cast.groups:
         return
-    turns = turns_of(template, ask)
-    persons = cast.persons if slots_in(turns) & set(NAME_SLOTS) else cast.persons[:1]
-    for index, person in enumerate(persons):
-        for fills in _fills(suite, template, index, slots_in(turns)):
-            cell = _Cell(
-                axis=cast.axis, template=template.id, cluster=cluster, name=f"{index:02d}",
-                stratum=fills.get(suite.stratum or "", ""), repeats=suite.sampling.repeats,
-                expected=template.expected or "",
-            )  # fmt: skip
-            _add_prompt(rows, cell, "swap", group=group, prompt=render(turns, {**person[group], **fills}))
+    named = any(slot in work.frame.slots for slot in NAME_SLOTS)
+    for index, person in enumerate(cast.persons if named else cast.persons[:1]):
+        for fills in work.fills(index):
+            prompt = work.frame.filled(_filled(person[group], fills))
+            _add_prompt(rows, work.cell(index, fills), "swap", group=group, prompt=prompt)
+            yield
 
 
-def _fills(suite: Suite, template: Template, index: int, needed: set[str]) -> Iterator[dict[str, str]]:
-    """The filler words of one cell: `rotate` gives each person one value, `cross` every value."""
-    choices: list[list[dict[str, str]]] = []
-    for name, filler in sorted(suite.fillers.items()):
-        if not needed & {name, f"a_{name}"}:
-            continue
-        values = list(template.fillers.get(name, filler.values))
-        random.Random(content_id("filler", suite.sampling.seed, template.id, name)).shuffle(values)
-        taken = values if filler.assign == "cross" else [values[index % len(values)]]
-        choices.append([{name: value, f"a_{name}": with_article(value)} for value in taken])
-    for combo in product(*choices):
-        yield {key: value for part in combo for key, value in part.items()}
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Control:
+    """What the control arms of one prompt are made of."""
 
+    work: _Work
+    index: int
+    words: Words
+    other: Words
+    base: Rendered
 
-def _controls(
-    suite: Suite, cast: Cast, template: Template, *, words: Words, other: Words, index: int, ask: str
-) -> Iterator[tuple[Arm, Prompt]]:
-    """The control arms of one prompt; the deciding arm for every person, the others for the first few."""
-    deciding = "name" if cast.cue == "names" else "edit"
-    few = index < SHOWN_PERSONS and "*" not in cast.axis
-    turns = turns_of(template, ask)
-    for arm in suite.controls.arms:
-        if arm != deciding and not few:
-            continue
-        if arm == "again":
-            yield "again", render(turns, words)
-        elif arm == "name" and slots_in(turns) & set(NAME_SLOTS):
-            yield "name", render(turns, other)
-        elif arm == "edit":
-            yield "edit", edited(template, words, suite=suite, index=index, ask=ask)
-        elif arm == "paraphrase" and template.paraphrases:
-            text = template.paraphrases[index % len(template.paraphrases)]
-            yield "paraphrase", render(turns_of(template, ask, text), words)
+    def arms(self) -> Iterator[tuple[Arm, Rendered]]:
+        """The control arms of the prompt; the deciding arm for every person, the others for the first few."""
+        work = self.work
+        deciding = "name" if work.cast.cue == "names" else "edit"
+        few = self.index < SHOWN_PERSONS and "*" not in work.cast.axis
+        for arm in work.suite.controls.arms:
+            if arm != deciding and not few:
+                continue
+            if arm == "again":
+                yield "again", self.base
+            elif arm == "name" and any(slot in work.frame.slots for slot in NAME_SLOTS):
+                yield "name", work.frame.filled(self.other)
+            elif arm == "edit":
+                yield "edit", self._edited()
+            elif arm == "paraphrase" and work.paraphrases:
+                yield "paraphrase", work.paraphrases[self.index % len(work.paraphrases)].filled(self.words)
 
-
-def edited(template: Template, words: Words, *, suite: Suite, index: int, ask: str) -> Prompt:
-    """The prompt with one edit that cannot matter; edits take turns, one that changes nothing gives way to the next."""
-    plain = render(turns_of(template, ask), words)
-    body = template.turns[-1][1]
-    start = int(content_id("edit", template.id), 16) + index
-    kinds = suite.controls.edits
-    for step in range(len(kinds)):
-        kind = kinds[(start + step) % len(kinds)]
-        prompt = render(
-            turns_of(template, ask, _edit(kind, body, suite.controls.neutral_sentences, start)), words
-        )
-        if prompt.id != plain.id:
-            return prompt
-    return plain
+    def _edited(self) -> Rendered:
+        """The prompt with one edit; edits take turns, one that changes nothing gives way to the next."""
+        edits = self.work.edits
+        for step in range(len(edits)):
+            prompt = edits[(self.work.start + self.index + step) % len(edits)].filled(self.words)
+            if prompt.texts != self.base.texts:
+                return prompt
+        return self.base
 
 
 def _edit(kind: str, text: str, sentences: Sequence[str], number: int) -> str:
@@ -245,23 +360,17 @@ def _edit(kind: str, text: str, sentences: Sequence[str], number: int) -> str:
     raise InputError(f"unknown edit '{kind}'")
 
 
-def _add_prompt(rows: _Rows, cell: _Cell, arm: Arm, *, group: str, prompt: Prompt, base: str = "") -> str:
+def _add_prompt(rows: _Rows, cell: _Cell, arm: Arm, *, group: str, prompt: Rendered, base: str = "") -> str:
     """One row of the prompts table; gives back its prompt id."""
     prompt_id = prompt.id
-    rows.prompts.append(
-        {
-            "prompt_id": prompt_id, "item": "", "axis": cell.axis, "arm": arm, "template": cell.template,
-            "cluster": cell.cluster, "name": cell.name, "group": group, "stratum": cell.stratum, "position": 0,
-            "base_id": base, "repeats": cell.repeats,
-            "messages": json.dumps([[m.role, m.text] for m in prompt.messages], ensure_ascii=False),
-            "spans": json.dumps([[s.part, s.start, s.end, s.slot] for s in prompt.spans]),
-            "expected": cell.expected,
-        }
-    )  # fmt: skip
+    rows.prompts.append((
+        prompt_id, "", cell.axis, arm, cell.template, cell.cluster, cell.name, group, cell.stratum, 0,
+        base, cell.repeats, prompt.messages, prompt.spans, cell.expected,
+    ))  # fmt: skip
     return prompt_id
 
 
-def _add_control(rows: _Rows, cell: _Cell, arm: Arm, *, group: str, base: str, prompt: Prompt) -> None:
+def _add_control(rows: _Rows, cell: _Cell, arm: Arm, *, group: str, base: str, prompt: Rendered) -> None:
     """A control prompt and its pair; a control that reads like its base is no control and is counted as left out."""
     if arm != "again" and prompt.id == base:
         rows.leave_out(f"{cell.axis}: {arm} control", "reads the same as the prompt it should vary")
@@ -272,11 +381,17 @@ def _add_control(rows: _Rows, cell: _Cell, arm: Arm, *, group: str, base: str, p
 
 def _add_pair(rows: _Rows, cell: _Cell, arm: Arm, *, groups: tuple[str, str], ids: tuple[str, str]) -> None:
     """One row of the pairs table."""
+    named = ",".join(quoted(text) for text in (cell.axis, arm, cell.template, cell.name))
+    both = ",".join(quoted(group) for group in groups)
+    pair_id = digest(f'["pair",{named},[{both}],["{ids[0]}","{ids[1]}"]]')
     rows.pairs.append(
-        {
-            "pair_id": content_id("pair", cell.axis, arm, cell.template, cell.name, groups, ids),
-            "axis": cell.axis, "arm": arm,
-            "template": cell.template, "cluster": cell.cluster, "name": cell.name, "stratum": cell.stratum,
-            "group_a": groups[0], "group_b": groups[1], "a": ids[0], "b": ids[1],
-        }
-    )  # fmt: skip
+        (pair_id, cell.axis, arm, cell.template, cell.cluster, cell.name, cell.stratum, *groups, *ids)
+    )
+
+
+def _table(table: Table, rows: Sequence[tuple[object, ...]]) -> pd.DataFrame:
+    """Rows in the order of the table's columns as a DataFrame."""
+    import pandas as pd
+
+    columns = zip(*rows, strict=True) if rows else ([] for _ in table.names)
+    return table.frame(pd.DataFrame(dict(zip(table.names, columns, strict=True))))

@@ -8,12 +8,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, product
 
-from audit.axis import NAME_SLOTS, Axis
+from audit.axis import Axis
 from audit.contrasts import decided
 from audit.policy import Policy
 from audit.readers import JUDGE
 from audit.slots import slots_of, wording
 from audit.suite import DecisionEntry, Suite, Template
+from audit.template import slots_of_axes, slots_of_filler
 
 SHARED = 0.8
 Token = tuple[str, int]
@@ -32,7 +33,7 @@ def lint(suite: Suite, axes: Mapping[str, Axis], policy: Policy) -> list[str]:
         warnings += [
             *_copies(suite),
             *_unusable(suite, axes),
-            *_unused(suite),
+            *_unused(suite, axes),
             *_paraphrases(suite, axes),
             *_leaks(suite, axes),
             *_names(suite, axes),
@@ -79,13 +80,26 @@ def _decision(suite: Suite, axes: Mapping[str, Axis], policy: Policy) -> Iterato
                 f"{LEAST_CONTROLS} are needed, nothing is called beyond"
             )
         return
-    found = len(set(_clusters(suite).values()))
+    found, fewest = _fewest(suite, axes)
     if found < DECISION_TEMPLATES:
-        yield f"{found} different wordings; a suite marked for decision has at least {DECISION_TEMPLATES}"
+        where = f" for '{fewest}'" if fewest else ""
+        yield f"{found} different wordings{where}; a suite marked for decision has at least {DECISION_TEMPLATES}"
     names = suite.sampling.names_per_group
     if names < DECISION_NAMES:
         yield f"{names} names a group; a suite marked for decision has at least {DECISION_NAMES}"
     yield from _reach(suite, policy, found=found, effects=effects)
+
+
+def _fewest(suite: Suite, axes: Mapping[str, Axis]) -> tuple[int, str]:
+    """The smallest number of different wordings of an axis marked for decision; its name where others have more."""
+    families = _clusters(suite)
+    every = len(set(families.values()))
+    found = {
+        entry.axis: len({families[t.id] for t in suite.templates if _belongs(t, entry.axis, suite, axes)})
+        for entry in suite.decision if suite.design != "groups"
+    }  # fmt: skip
+    fewest = min(found, key=lambda axis: (found[axis], axis), default="")
+    return (found[fewest], fewest) if fewest and found[fewest] < every else (every, "")
 
 
 def _reach(suite: Suite, policy: Policy, *, found: int, effects: int) -> Iterator[str]:
@@ -168,21 +182,27 @@ def _belongs(template: Template, tested: str, suite: Suite, axes: Mapping[str, A
     """Whether a template uses a slot that the axis sets, and all its slots can be filled."""
     members = tested.split("*")
     sets = frozenset[str]().union(*(axes[member].slots() for member in members))
-    filled = sets | axes[suite.persons].slots() | set(NAME_SLOTS)
-    filled |= {slot for name in suite.fillers for slot in (name, f"a_{name}")}
-    return bool(template.slots() & sets) and {*template.slots(), *slots_of(suite.question.ask)} <= filled
+    held = [axes[key] for key in suite.axes if axes[key].cue == "stated"]
+    filled = sets | slots_of_axes([axes[suite.persons], *held])
+    own = set(template.slots())
+    for name, filler in suite.fillers.items():
+        known = slots_of_filler(name, suite.language, axes.values())
+        filled |= known
+        own |= {slot for value in filler.values for slot in slots_of(value)} if own & known else set()
+    return bool(own & sets) and {*own, *slots_of(suite.question.ask)} <= filled
 
 
-def _unused(suite: Suite) -> Iterator[str]:
+def _unused(suite: Suite, axes: Mapping[str, Axis]) -> Iterator[str]:
     """Fillers that no template uses, and restrictions of fillers that their template does not use."""
     asked = set(slots_of(suite.question.ask))
     by_template = {template.id: template.slots() | asked for template in suite.templates}
     for name in suite.fillers:
-        if not any({name, f"a_{name}"} & slots for slots in by_template.values()):
+        known = slots_of_filler(name, suite.language, axes.values())
+        if not any(known & slots for slots in by_template.values()):
             yield f"no template uses the filler '{name}'"
     for template in suite.templates:
         for name in template.fillers:
-            if not {name, f"a_{name}"} & by_template[template.id]:
+            if not slots_of_filler(name, suite.language, axes.values()) & by_template[template.id]:
                 yield f"template {template.id} restricts the filler '{name}', which it does not use"
 
 
@@ -190,7 +210,7 @@ def _paraphrases(suite: Suite, axes: Mapping[str, Axis]) -> Iterator[str]:
     """Paraphrases that could not mean the same, and a control arm without any."""
     if "paraphrase" in suite.controls.arms and not any(template.paraphrases for template in suite.templates):
         yield "the control arm 'paraphrase' is empty: no template has paraphrases"
-    grammar = {form for group in axes[suite.persons].groups.values() for form in group.forms}
+    grammar = axes[suite.persons].forms
     for template in suite.templates:
         wanted = set(slots_of(template.turns[-1][1]))
         for number, text in enumerate(template.paraphrases, start=1):
@@ -216,7 +236,8 @@ def _group_words(axis: Axis) -> dict[str, str]:
     """Word → the only group of the axis that uses it; words that are their own key are no sign of a group."""
     users: dict[str, set[str]] = {}
     for name, group in axis.groups.items():
-        for key, word in (*group.forms.items(), *group.terms.items()):
+        rows = ((key, word) for key, words in group.terms.items() for word in words)
+        for key, word in (*group.forms.items(), *rows):
             if len(word) > 1 and word not in group.forms and word != key and not key.startswith("a_"):
                 users.setdefault(word, set()).add(name)
     return {word: min(groups) for word, groups in users.items() if len(groups) == 1}

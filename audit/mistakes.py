@@ -15,6 +15,9 @@ from audit.template import report_template_mistakes
 from audit.yamlfile import YamlFile
 from audit.yamlnodes import Node
 
+MOST_PARTS = 3
+"""Axes of an intersection at most."""
+
 
 def report_mistakes(file: YamlFile, axes: Mapping[str, Axis] | None) -> None:
     """Report to `file` all that does not fit; `axes` by the names the suite gives them, None where one is missing."""
@@ -47,7 +50,7 @@ def _check_sources(file: YamlFile) -> None:
         file.report(
             design, "the design 'ranking' needs recorded answers: a 'recorded' block with 'candidates'"
         )
-    for key in ("fillers", "stratum", "persons", "controls", "intersections"):
+    for key in ("fillers", "stratum", "persons", "controls", "intersections", "groups"):
         unused = root.get(key)
         if recorded is not None and templates is None and unused is not None:
             file.report(unused, f"'{key}' has no use where the answers are recorded", at_key=True)
@@ -80,6 +83,7 @@ def _check_axes(file: YamlFile, axes: Mapping[str, Axis] | None) -> None:
     if axes is not None:
         _check_ids(file, axes)
         _check_intersections(file, _ids(file, axes))
+        _check_groups(file, axes)
         _check_persons(file, axes)
 
 
@@ -108,22 +112,43 @@ def _check_intersections(file: YamlFile, ids: list[str]) -> None:
                     node,
                     f"intersection '{text}' names '{member}'; the suite's axes are {', '.join(ids)}{hint}",
                 )
-        if len(members) < 2 or len(set(members)) < len(members):
-            file.report(node, f"intersection '{text}'; allowed: two different axes joined by '*'")
+        if not 2 <= len(members) <= MOST_PARTS or len(set(members)) < len(members):
+            file.report(node, f"intersection '{text}'; allowed: two or three different axes joined by '*'")
         elif frozenset(members) in seen_before:
             file.report(node, f"intersection '{text}' stands here twice")
         seen_before.add(frozenset(members))
+
+
+def _check_groups(file: YamlFile, axes: Mapping[str, Axis]) -> None:
+    """Which groups of an axis are compared: groups that it has, each once."""
+    tested = {node.text() or "" for node in file.root.children("axes")}
+    for name, node in file.root.entries("groups").items():
+        if name not in tested:
+            file.report(node, f"'groups' {one_of(name, sorted(tested), what='the suite tests')}", at_key=True)
+            continue
+        file.report_repeats(node.children(), "group")
+        known = list(axes[name].groups) if name in axes else []
+        for group in node.children():
+            if known and group.text() is not None and group.text() not in known:
+                file.report(group, f"a group of '{name}' {one_of(group.value, known)}")
 
 
 def _check_persons(file: YamlFile, axes: Mapping[str, Axis]) -> None:
     """The persons axis has names to give."""
     name = file.root.text("persons") or "gender"
     axis = axes.get(name) or next((axis for axis in axes.values() if axis.id == name), None)
-    if file.root.get("recorded") is None and axis is not None and axis.cue != "names":
+    if file.root.get("recorded") is not None or axis is None:
+        return
+    place = file.root.get("persons") or file.root
+    if not axis.gives_names:
         message = (
             f"the persons axis gives the names, but the groups of '{axis.id}' have none (its cue is 'stated')"
         )
-        file.report(file.root.get("persons") or file.root, message)
+        file.report(place, message)
+    elif not all(axis.last_names(group) for group in axis.groups):
+        file.report(
+            place, f"the persons axis gives the names, but '{axis.id}' has no surnames ('last_names')"
+        )
 
 
 def _check_controls(file: YamlFile) -> None:

@@ -13,10 +13,11 @@ from itertools import pairwise
 from typing import Literal
 
 from audit.records import Prompt, Span
-from audit.spans import SUFFIXES, Piece, slot_pieces
+from audit.spans import Piece, is_ending, is_form, slot_pieces
 
 NAMES = frozenset({"name", "first_name", "last_name"})
-FORMS = frozenset({"they", "them", "their", "theirs", "themself", "are", "have", "were", "do"}) | SUFFIXES
+DERIVED = ("a_", "de_", "que_", "le_", "du_", "au_")
+"""Prefixes of derived slots."""
 SENTENCE_END = re.compile(r"[.!?…;:\n]")
 
 
@@ -31,9 +32,11 @@ class Player:
 
 def family(slot: str) -> str:
     """The player a slot belongs to, whatever its capital or article: pronouns with verbs are one, names are one."""
-    plain = (slot[:1].lower() + slot[1:]).removeprefix("a_")
-    if plain in FORMS:
+    plain = slot[:1].lower() + slot[1:]
+    if is_form(plain):
         return "pronoun"
+    for prefix in DERIVED:
+        plain = plain.removeprefix(prefix)
     return "name" if plain in NAMES else plain
 
 
@@ -66,7 +69,7 @@ def players(
 
 def text_of(prompt: Prompt, pieces: Sequence[Piece], player: Player) -> str:
     """The player's words as they stand in this prompt; each different text once, endings of verbs left out."""
-    words = tuple(index for index in player.members if pieces[index].slot not in SUFFIXES)
+    words = tuple(index for index in player.members if not is_ending(pieces[index].slot))
     places = marks(prompt, pieces, replace(player, members=words or player.members))
     texts = (prompt.messages[part].text[start:end] for part, start, end in places)
     return " … ".join(dict.fromkeys(text for text in texts if text))

@@ -37,6 +37,10 @@ ALL = "*"
 """Stratum: all strata together. `group_a`: the mean of the other groups."""
 NOT_COUNTED = "not_counted"
 """A reason that begins so: the metric is not about this answer, which is therefore no failure either."""
+SWAP_PROOF = "swap proof"
+"""How the entry of every pair begins that was excluded because it differs in more than its marked words."""
+UNKNOWN_TOKENS = -1
+"""Length of a prompt where nobody knows it."""
 REFERENCE = "reference"
 """`group_a` of a contrast with the mean of reference inputs."""
 
@@ -317,6 +321,7 @@ RESPONSES = _table(
     scores=("str", "JSON object label or option → log-probability; empty for texts"),
     error=("str", "why there is no answer; empty if there is one"),
     answered_at=("str", "ISO 8601, UTC"),
+    tokens=("int64", "length of the prompt as the model reads it; -1 where the back end does not say", -1),
 )
 SCORES = _table(
     "scores",

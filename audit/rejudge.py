@@ -142,7 +142,11 @@ def _of_axis(axis: str, group_a: str, group_b: str, axes: Mapping[str, Axis]) ->
     for member, one, other in members:
         groups = axes[member].groups if member in axes else {}
         if one in groups and other in groups:
-            found.append(of_groups(groups[one].words, groups[other].words, terms=groups[one].terms))
+            words = axes[member].words
+            found += [
+                of_groups(words(one, row=row), words(other, row=row), terms=groups[one].terms)
+                for row in range(groups[one].rows)
+            ]
     return joined(*found)
 
 

@@ -6,6 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+NAME_SLOTS = ("name", "first_name", "last_name")
+"""Slots that a person's name fills."""
+
 _DOLLAR = re.compile(r"\$(?:(?P<escaped>\$)|(?P<bare>[^\W\d]\w*)|\{(?P<braced>[^\W\d]\w*)\})?")
 
 

@@ -11,8 +11,12 @@ from dataclasses import dataclass
 
 from audit.records import Prompt, Span
 
+PRONOUNS = frozenset({"they", "them", "their", "theirs", "themself", "are", "have", "were", "do", "does"})
+"""Slots of English pronouns and of the verbs that go with them."""
 SUFFIXES = frozenset({"s", "es"})
-"""Endings of verbs that are slots (`need${s}`)."""
+"""Endings of English verbs that are slots (`need${s}`)."""
+FORM, ENDING = "form_", "ending_"
+"""How the slots of other forms begin: words that agree with the person, and endings of words."""
 OPENING = "([{<\"'“‘«¿¡*_"
 CLOSING = ".,;:!?)]}>\"'”’»…*_"
 SLOT = re.compile(r"\$(?:\$|\{\w+\}|\w+)")
@@ -30,6 +34,16 @@ class Piece:
     end: int
     slot: str = ""
     inside: bool = False
+
+
+def is_ending(slot: str) -> bool:
+    """Whether a slot is the ending of the word before it."""
+    return slot.startswith(ENDING) or slot[:1].lower() + slot[1:] in SUFFIXES
+
+
+def is_form(slot: str) -> bool:
+    """Whether a slot agrees with the person: pronouns, verbs and endings."""
+    return slot.startswith((FORM, ENDING)) or slot in PRONOUNS or slot in SUFFIXES
 
 
 def aligned(a: Prompt, b: Prompt) -> bool:
@@ -125,7 +139,7 @@ def _chunks(text: str, spans: Sequence[Span]) -> list[tuple[int, int, list[Span]
 def _pieces_of(text: str, part: int, *, bounds: tuple[int, int], spans: Sequence[Span]) -> list[Piece]:
     """The pieces of one chunk: a word with its endings, or its slots with what is glued to them."""
     start, end = _stripped(text, bounds, spans)
-    endings = [span for span in spans if span.slot[:1].lower() + span.slot[1:] in SUFFIXES]
+    endings = [span for span in spans if is_ending(span.slot)]
     if len(endings) == len(spans) and (not spans or start < spans[0].start):
         inner = [Piece(part=part, start=s.start, end=s.end, slot=s.slot, inside=True) for s in spans]
         word = [Piece(part=part, start=start, end=end)] if any(c.isalnum() for c in text[start:end]) else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,6 +20,7 @@ from audit.records import Design, Generalise
 from audit.shape import (
     Document,
     Flag,
+    GroupId,
     Id,
     Language,
     SlotName,
@@ -138,7 +139,11 @@ class Suite(Document, json_schema_extra=_suite_rules):
     axes: tuple[Text, ...] = ()
     """Ids of shipped axes, or paths of axis files relative to this file; once loaded, ids."""
     intersections: tuple[Text, ...] = ()
-    """Combinations of the axes, written `gender*ethnicity`."""
+    """Combinations of two or three of the axes, written `gender*ethnicity`."""
+    groups: Annotated[
+        Mapping[Text, Annotated[tuple[GroupId, ...], Field(min_length=2)]], Field(default_factory=dict)
+    ]
+    """Groups of an axis that are compared, where they are not all of them."""
     persons: Text = "gender"
     """Axis that gives forms and names to the person while another axis is under test."""
     question: QuestionSpec = QuestionSpec(kind="generate")
@@ -190,9 +195,17 @@ def _settled(suite: Suite, named: Mapping[str, Axis]) -> Suite:
     axes = (recorded,) if recorded else tuple(named.values())
     ids = (recorded.id,) if recorded else tuple(named[name].id for name in suite.axes)
     persons = named[suite.persons].id if suite.persons in named else suite.persons
-    settled = suite.model_copy(update={"axes": ids, "persons": persons})
-    settled._axes = {axis.id: axis for axis in axes}
+    kept = {named[name].id if name in named else name: groups for name, groups in suite.groups.items()}
+    settled = suite.model_copy(update={"axes": ids, "persons": persons, "groups": kept})
+    settled._axes = {axis.id: _restricted(axis, kept.get(axis.id)) for axis in axes}
     return settled
+
+
+def _restricted(axis: Axis, groups: Collection[str] | None) -> Axis:
+    """The axis with the groups that the suite compares."""
+    if groups is None:
+        return axis
+    return axis.model_copy(update={"groups": {key: axis.groups[key] for key in axis.groups if key in groups}})
 
 
 def load_axes(suite: Suite) -> dict[str, Axis]:
@@ -205,7 +218,7 @@ def load_axes(suite: Suite) -> dict[str, Axis]:
     loaded = [
         load_axis(name) for name in dict.fromkeys((*suite.axes, *([] if suite.recorded else [suite.persons])))
     ]
-    return {axis.id: axis for axis in loaded}
+    return {axis.id: _restricted(axis, suite.groups.get(axis.id)) for axis in loaded}
 
 
 def shipped_suites() -> list[str]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
 
-from audit.axis import NAME_SLOTS, Axis
+from audit.axis import Axis
+from audit.grammar import prefixes
 from audit.shape import GroupId, Id, SlotName, Text, did_you_mean, needs_one, one_of
-from audit.slots import Slot, lone_dollars, pieces, slots_of
+from audit.slots import NAME_SLOTS, Slot, lone_dollars, pieces, slots_of
 from audit.yamlfile import YamlFile
 from audit.yamlnodes import Node
 
@@ -66,7 +67,7 @@ def _filler(value: object) -> object:
 
 
 class Filler(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
-    """Values of a slot that have nothing to do with the group."""
+    """Values of a slot that have nothing to do with the group; a value may hold slots of the axes: `$accountant`."""
 
     values: Annotated[tuple[Text, ...], Field(min_length=1)]
     """The values."""
@@ -91,6 +92,10 @@ def report_template_mistakes(file: YamlFile, axes: Mapping[str, Axis] | None) ->
     known = None if axes is None else sorted(_known_slots(file.root, axes))
     for where, node in _texts(file.root):
         _check_text(file, node, where=where, known=known)
+    of_axes = None if axes is None else sorted(slots_of_axes(axes.values()))
+    for name, filler in file.root.entries("fillers").items():
+        for node in _filler_values(filler):
+            _check_text(file, node, where=f"a value of '{name}'", known=of_axes, dollars=True)
 
 
 def _check_ids(file: YamlFile) -> None:
@@ -134,7 +139,7 @@ def _check_groups(file: YamlFile, axes: Mapping[str, Axis] | None) -> None:
 
 def _check_fillers(file: YamlFile, axes: Mapping[str, Axis] | None) -> None:
     taken = set(NAME_SLOTS).union(*(axis.slots() for axis in (axes or {}).values()))
-    fillers = file.root.entries("fillers")
+    fillers, language = file.root.entries("fillers"), file.root.text("language") or ""
     for name, filler in fillers.items():
         if name in taken:
             file.report(
@@ -142,7 +147,7 @@ def _check_fillers(file: YamlFile, axes: Mapping[str, Axis] | None) -> None:
                 f"the filler '{name}' has the name of a slot that an axis fills; rename it",
                 at_key=True,
             )
-        if name.startswith("a_"):
+        if name.startswith("a_") and language.startswith("en"):
             file.report(
                 filler,
                 f"the filler '{name}' looks like an article form; '$a_x' is made of the filler 'x'",
@@ -222,10 +227,22 @@ def _filler_values(filler: Node) -> list[Node]:
     return filler.children() or filler.children("values")
 
 
+def slots_of_axes(axes: Iterable[Axis]) -> set[str]:
+    """Every slot that somebody's name, or a group of one of the axes, fills."""
+    listed = list(axes)
+    return set(NAME_SLOTS).union(*(axis.slots() | axis.name_slots() for axis in listed))
+
+
+def slots_of_filler(name: str, language: str, axes: Iterable[Axis]) -> set[str]:
+    """The slot of a filler and those that the language derives of it."""
+    forms = frozenset[str]().union(*(axis.forms for axis in axes))
+    return {name, *(f"{prefix}_{name}" for prefix in prefixes(language, forms))}
+
+
 def _known_slots(root: Node, axes: Mapping[str, Axis]) -> set[str]:
-    known = set(NAME_SLOTS).union(*(axis.slots() for axis in axes.values()))
-    fillers = root.entries("fillers")
-    return known.union(*({name.lower(), f"a_{name.lower()}"} for name in fillers))
+    language = root.text("language") or ""
+    fillers = (slots_of_filler(name.lower(), language, axes.values()) for name in root.entries("fillers"))
+    return slots_of_axes(axes.values()).union(*fillers)
 
 
 def _texts(root: Node) -> Iterator[tuple[str, Node]]:
@@ -247,11 +264,14 @@ def _texts(root: Node) -> Iterator[tuple[str, Node]]:
         yield "this sentence", sentence
 
 
-def _check_text(file: YamlFile, node: Node, *, where: str, known: list[str] | None) -> None:
+def _check_text(
+    file: YamlFile, node: Node, *, where: str, known: list[str] | None, dollars: bool = False
+) -> None:
+    """The slots of a text are known, and its dollar signs are doubled unless `dollars` may stand alone."""
     text = node.text()
     if text is None:
         return
-    for lone in dict.fromkeys(lone_dollars(text)):
+    for lone in () if dollars else dict.fromkeys(lone_dollars(text)):
         file.report(
             node,
             f"{where} has a lone dollar sign at {lone!r}; allowed: '$slot', '${{slot}}', or '$$' for the sign",

@@ -51,7 +51,7 @@ def lengths(names: tuple[str, ...]) -> float:
 
 
 def told(sentence: str, axis: Axis, group: str) -> str:
-    return fill(sentence, axis.groups[group].words)
+    return fill(sentence, axis.words(group))
 
 
 # shape
@@ -88,7 +88,7 @@ def test_wordings_follow_a_sentence_about_inputs_and_differ_between_groups(axis:
 
 def test_no_word_or_name_has_stray_space_or_mark(axis: Axis) -> None:
     words = [
-        word for group in axis.groups.values() for word in (*group.terms.values(), *group.forms.values())
+        word for group in axis.groups.values() for word in (*group.row(0).values(), *group.forms.values())
     ]
     assert all(word == " ".join(word.split()) for word in words)
     assert all(entry.name.isalpha() and entry.name.istitle() for entry in all_names(axis))
@@ -161,7 +161,7 @@ def test_verbs_and_terms_agree_with_the_pronoun(
 
 
 def test_gendered_words_are_in_no_other_group(gender: Axis) -> None:
-    words = {key: set(group.terms.values()) for key, group in gender.groups.items()}
+    words = {key: set(group.row(0).values()) for key, group in gender.groups.items()}
     assert all(not words[a] & words[b] for a, b in combinations(words, 2))
 
 
@@ -270,4 +270,4 @@ def test_a_nationality_takes_the_right_article_and_its_country() -> None:
     assert told_of["American"] == "an American citizen of the United States"
     assert told_of["Ethiopian"] == "an Ethiopian citizen of Ethiopia"
     assert told_of["Papua New Guinean"] == "a Papua New Guinean citizen of Papua New Guinea"
-    assert all(group == axis.groups[group].terms["nationality"] for group in axis.groups)
+    assert all(group == axis.words(group)["nationality"] for group in axis.groups)

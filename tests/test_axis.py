@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.axis import Axis, article, load_axis, shipped_axes, with_article
+from audit.article import article, with_article
+from audit.axis import Axis, load_axis, shipped_axes
 from audit.errors import InputError
 
 SMALL = Path(__file__).parent / "data" / "small"
@@ -30,7 +31,7 @@ def test_groups_stand_in_alphabetical_order_whatever_the_file_says(tmp_path: Pat
 
 
 def test_an_axis_gives_its_words_names_and_slots(people: Axis) -> None:
-    assert people.groups["women"].words["a_parent"] == "a mother"
+    assert people.words("women")["a_parent"] == "a mother"
     assert people.groups["women"].forms["them"] == "her"
     assert people.first_names("women", "women") == ("Emily", "Anna")
     assert people.first_names("women", "men") == ()
@@ -47,8 +48,8 @@ def test_an_article_that_the_file_gives_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "faith.yaml"
     path.write_text(text.replace("faith: Muslim", "faith: Muslim, a_faith: one Muslim"), encoding="utf-8")
     axis = load_axis("faith.yaml", beside=tmp_path)
-    assert axis.groups["Muslim"].words["a_faith"] == "one Muslim"
-    assert axis.groups["atheist"].words["a_faith"] == "an atheist"
+    assert axis.words("Muslim")["a_faith"] == "one Muslim"
+    assert axis.words("atheist")["a_faith"] == "an atheist"
     assert axis.slots() == {"faith", "a_faith", "place", "a_place"}
 
 

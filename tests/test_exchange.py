@@ -50,9 +50,8 @@ def test_all_words_change_at_once_so_that_none_changes_twice() -> None:
 
 
 def test_the_words_of_an_axis_are_its_terms_and_pronouns_but_no_verb_endings() -> None:
-    groups = load_axis("gender").groups
-    men, other = groups["men"], groups["non-binary"]
-    words = of_groups(men.words, other.words, terms=men.terms)
+    gender = load_axis("gender")
+    words = of_groups(gender.words("men"), gender.words("non-binary"), terms=gender.groups["men"].terms)
     assert exchanged("He is a good father to his son.", words) == "They is a good parent to their child."
 
 

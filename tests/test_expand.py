@@ -8,7 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from audit.expand import expand, pairs_of, render
+from audit.expand import expand, pairs_of
+from audit.rendering import frame
 from audit.records import Expansion
 from audit.suite import Suite, load_axes, load_suite
 
@@ -219,4 +220,4 @@ def test_recorded_cells_are_paired_across_groups() -> None:
 
 def test_a_slot_without_a_word_is_an_error_of_the_caller() -> None:
     with pytest.raises(KeyError):
-        render([("text", "$nobody")], {})
+        frame([("text", "$nobody")]).filled({})

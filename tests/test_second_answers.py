@@ -101,11 +101,11 @@ def _first(text: str) -> str:
 
 def _exchanges(prompts: pd.DataFrame) -> list[object]:
     """Every exchange of words that the pairs of a suite about gender may need."""
-    groups = load_axis("gender").groups
+    gender = load_axis("gender")
     found = []
-    for a, b in product(groups, groups):
+    for a, b in product(gender.groups, gender.groups):
         if a != b:
-            found.append(of_groups(groups[a].words, groups[b].words, terms=groups[a].terms))
+            found.append(of_groups(gender.words(a), gender.words(b), terms=gender.groups[a].terms))
     return found
 
 
@@ -327,8 +327,8 @@ def test_a_judge_that_takes_whatever_stands_first_gives_ties(tmp_path: Path) -> 
 def test_the_words_of_a_prompt_and_those_of_its_axis_change_together() -> None:
     one = ([Message(role="text", text="Ann asks.")], [Span(part=0, start=0, end=3, slot="name")])
     other = ([Message(role="text", text="Bob asks.")], [Span(part=0, start=0, end=3, slot="name")])
-    groups = load_axis("gender").groups
+    gender = load_axis("gender")
     words = joined(
-        of_prompts(one, other), of_groups(groups["women"].words, groups["men"].words, terms=["child"])
+        of_prompts(one, other), of_groups(gender.words("women"), gender.words("men"), terms=["child"])
     )
     assert exchanged("Ann and her daughter", words) == "Bob and his son"

@@ -9,9 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from audit.axis import shipped_axes
 from audit.records import ALL
-from audit.reference.scoring import FOLDER, Term, read_data, scoring
+from audit.reference.scoring import ATTRIBUTES, FOLDER, Term, read_data, scoring
 from audit.reference.truth import AXES, TEMPLATES, answers, effects, persons
 
 WEIGHTS = "model.safetensors"
@@ -54,7 +53,7 @@ def make_card(folder: Path, *, name: str) -> dict[str, Any]:
 def _inputs() -> list[Path]:
     """The data files that the training texts were made of."""
     axes = FOLDER.parent / "axes"
-    return [*(FOLDER / name for name in INPUTS), *(axes / f"{name}.yaml" for name in shipped_axes())]
+    return [*(FOLDER / name for name in INPUTS), *(axes / f"{name}.yaml" for name in ATTRIBUTES)]
 
 
 def parameters(folder: Path) -> int:

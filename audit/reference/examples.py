@@ -13,9 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from audit.axis import Axis, load_axis, shipped_axes, with_article
+from audit.article import with_article
+from audit.axis import Axis, load_axis
 from audit.reference.generator import Frames, frames, opening, padded, statements
-from audit.reference.scoring import MASK, Scoring, read_data, scoring
+from audit.reference.scoring import ATTRIBUTES, MASK, Scoring, read_data, scoring
 from audit.slots import fill
 
 _WORD = re.compile(r"[A-Za-z][\w'-]*")
@@ -49,12 +50,12 @@ class Source:
 @lru_cache(maxsize=1)
 def source() -> Source:
     """Everything that examples are made of, read from the shipped files."""
-    known, axes = scoring(), [load_axis(name) for name in shipped_axes()]
+    known, axes = scoring(), [load_axis(name) for name in ATTRIBUTES]
     stated = [axis for axis in axes if axis.cue == "stated"]
     return Source(
         frames=frames(), scoring=known, gender=load_axis("gender"), ethnicity=load_axis("ethnicity"),
         occupations=read_data("planted")["occupations"],
-        terms=[group.terms for axis in stated for group in axis.groups.values()],
+        terms=[group.row(0) for axis in stated for group in axis.groups.values()],
         loose=[*read_data("words")["loose"], *known.years], expressions=[" ".join(key) for key in known.merit],
     )  # fmt: skip
 
@@ -72,9 +73,9 @@ def corpus() -> list[str]:
     ]
     texts += [frame for kind in blocks.statements.values() for frame in kind]
     texts += [*blocks.other_occupations, *source().occupations, *source().expressions, *scoring().years]
-    for axis in map(load_axis, shipped_axes()):
+    for axis in map(load_axis, ATTRIBUTES):
         texts += [name for key in axis.groups for name in (*axis.last_names(key), *_all_first(axis, key))]
-        texts += [word for group in axis.groups.values() for word in group.words.values()]
+        texts += [word for group in axis.groups for word in axis.words(group).values()]
     return texts
 
 
@@ -112,7 +113,7 @@ def person(rng: random.Random, origin: Source) -> dict[str, str]:
     last = unknown_word(rng, origin).capitalize() if rng.random() < 0.06 else last
     shown = rng.choice(sorted(origin.gender.groups)) if rng.random() < 0.15 else sex
     name = {"name": f"{first} {last}", "first_name": first, "last_name": last}
-    return {**origin.gender.groups[shown].words, **name}
+    return {**origin.gender.words(shown), **name}
 
 
 def filled(rng: random.Random, origin: Source, words: Mapping[str, str], occupation: str) -> str:

@@ -19,6 +19,8 @@ from audit.axis import Axis, load_axis
 
 MASK = "[MASK]"
 FOLDER = Path(__file__).parent
+ATTRIBUTES = ("ethnicity", "gender", "nationality", "religion")
+"""Axes whose words the training texts hold."""
 FORMS = ("they", "them", "their", "theirs", "themself")
 _TOKEN = re.compile(r"\[MASK\]|[A-Za-z]+(?:['-][A-Za-z]+)*")
 
@@ -162,7 +164,7 @@ def _cues(gender: Axis, ethnicity: Axis) -> Cues:
 def _words(gender: Axis, group: str) -> list[str]:
     """Pronouns and terms of a group (no verb endings)."""
     own = gender.groups[group]
-    return [own.forms[form] for form in FORMS] + list(own.terms.values())
+    return [own.forms[form] for form in FORMS] + list(own.row(0).values())
 
 
 def _by_group(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

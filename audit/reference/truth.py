@@ -9,7 +9,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audit.axis import Axis, load_axis, with_article
+from audit.article import with_article
+from audit.axis import Axis, load_axis
 from audit.records import ALL
 from audit.reference.generator import templates
 from audit.reference.model import LABELS, MAX_LENGTH
@@ -118,8 +119,12 @@ def _person(gender: Axis, own: Axis, sexes: dict[str, str], number: int) -> Pers
     for group, sex in sexes.items():
         first, surnames = own.first_names(group, sex)[number], own.last_names(group)
         last = surnames[(number + (sex == "women")) % len(surnames)]
-        held = gender.groups[sex]
-        words[group] = {**held.words, "name": f"{first} {last}", "first_name": first, "last_name": last}
+        words[group] = {
+            **gender.words(sex),
+            "name": f"{first} {last}",
+            "first_name": first,
+            "last_name": last,
+        }
     return Person(words=words)
 
 

@@ -1,0 +1,87 @@
+"""Words that the grammar of a language makes of other words: `a nurse`, `d'Anne`, `l'infirmière`.
+
+A derived slot is written `$<prefix>_<slot>`; which prefixes a language has is said here, so that no suite guesses.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+
+from audit.article import with_article
+
+Forms = Mapping[str, str]
+"""Words that agree with the person: `le: la`."""
+
+_VOWEL = re.compile(r"[aeiouàâäéèêëîïôöùûüœæh]|y(?![aeiouàâéèê])", re.IGNORECASE)
+_NO_ELISION = re.compile(
+    r"(onz|oui|ouistiti|uhlan|ulul|yaourt|ha(che|ie|ine|ll|lt|mster|nd|ngar|rcel|ricot|rp|sard|ut|reng|chis|mburger)|"
+    r"hé(ros|risson)|hi(bou|ppie|up)|ho(ckey|lland|mard|ngr|nt|rde|rs)|hui(t)|hu(itième|rl|ssard|tte))",
+    re.IGNORECASE,
+)
+"""French words before which nothing is elided although they begin with a vowel or an h (h aspiré)."""
+
+
+def elides(word: str) -> bool:
+    """Whether French `de`, `que`, `le` lose their vowel before `word`: d'Anne, l'homme; but le héros, de Yann."""
+    plain = word.lstrip("«\" '“")
+    return _VOWEL.match(plain) is not None and _NO_ELISION.match(plain) is None
+
+
+def _elided(short: str, full: str) -> Callable[[str, Forms], str]:
+    """A word that is `short` before a vowel and else `full`, or the form of that name."""
+    return lambda word, forms: f"{short}{word}" if elides(word) else f"{forms.get(full, full)} {word}"
+
+
+_DERIVED: Mapping[str, Mapping[str, Callable[[str, Forms], str]]] = {
+    "en": {"a": lambda word, _: with_article(word)},
+    "fr": {
+        "de": _elided("d'", "de"),
+        "que": _elided("qu'", "que"),
+        "le": _elided("l'", "le"),
+        "du": _elided("de l'", "du"),
+        "au": _elided("à l'", "au"),
+    },
+}
+_NEEDS_FORM = frozenset({"le", "du", "au"})
+"""Prefixes that exist where the person's group has a form of that name."""
+_OF_NAMES = frozenset({"de", "que"})
+"""Prefixes that names take too."""
+
+
+def prefixes(language: str, forms: Collection[str] = ()) -> tuple[str, ...]:
+    """The prefixes of a language's derived slots, given the forms that there are."""
+    return tuple(
+        prefix
+        for prefix in _DERIVED.get(_plain(language), {})
+        if prefix not in _NEEDS_FORM or prefix in forms
+    )
+
+
+def name_prefixes(language: str) -> tuple[str, ...]:
+    """The prefixes that names take."""
+    return tuple(prefix for prefix in prefixes(language) if prefix in _OF_NAMES)
+
+
+def derived(language: str, words: Mapping[str, str], forms: Forms, *, names: bool = False) -> dict[str, str]:
+    """Every derived slot of `words`, with its text; a slot that `words` gives itself is left to it."""
+    makers = _DERIVED.get(_plain(language), {})
+    found = name_prefixes(language) if names else prefixes(language, forms)
+    given = words.keys()
+    return {
+        f"{prefix}_{key}": makers[prefix](word, forms)
+        for prefix in found
+        for key, word in words.items()
+        if f"{prefix}_{key}" not in given and not is_derived(language, key, given)
+    }
+
+
+def is_derived(language: str, key: str, known: Collection[str]) -> bool:
+    """Whether `key` is a derived slot of one of the `known` slots: `a_parent` of `parent`."""
+    prefix, _, rest = key.partition("_")
+    return rest in known and prefix in _DERIVED.get(_plain(language), {})
+
+
+def _plain(language: str) -> str:
+    """The first letters of a language code (`en-GB`: `en`)."""
+    return language[:2].lower()
