@@ -20,7 +20,7 @@ from audit.errors import AuditError, InputError
 from audit.journal import Entry, Journal, Key
 from audit.machine import now, stamp
 from audit.protocols import Backend, Chooses, Classifies, Generates, PredictsNext, Replays, ScoresText
-from audit.records import RESPONSES, Answer, Message, Progress, Prompt, Question
+from audit.records import RESPONSES, UNKNOWN_TOKENS, Answer, Message, Progress, Prompt, Question
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,9 +93,10 @@ def collect(
         reused = done = len(found)
         tell("answers", done, len(keys))
         if reused < len(keys):
-            for batch in _batches(keys, texts, backend):
+            lengths = _lengths(sorted({prompt for prompt, _ in keys}), texts, backend)
+            for batch in _batches(keys, lengths, backend):
                 missing = [key for key in batch if key not in found]
-                entries = _asked(way, missing)
+                entries = _asked(way, missing, lengths if isinstance(backend, Batches) else {})
                 journal.add({key: entry for key, entry in entries.items() if not entry.error})
                 failures |= {key: entry for key, entry in entries.items() if entry.error}
                 done += len(missing)
@@ -156,10 +157,8 @@ def _numbers(question: Question) -> tuple[str, ...]:
     return tuple(f" {number}" for number in range(int(question.low), int(question.high) + 1))
 
 
-def _batches(keys: Sequence[Key], texts: Mapping[str, str], backend: Backend) -> Iterator[list[Key]]:
+def _batches(keys: Sequence[Key], lengths: Mapping[str, int], backend: Backend) -> Iterator[list[Key]]:
     """All keys in batches: a function of the keys alone, whatever their order and whatever was answered before."""
-    prompts = sorted({prompt for prompt, _ in keys})
-    lengths = dict(zip(prompts, _lengths(prompts, texts, backend), strict=True))
     budget = backend.batch_tokens if isinstance(backend, Batches) else PROMPTS_AT_ONCE
     by_repeat: defaultdict[int, list[str]] = defaultdict(list)
     for prompt, repeat in sorted(keys):
@@ -169,25 +168,31 @@ def _batches(keys: Sequence[Key], texts: Mapping[str, str], backend: Backend) ->
             yield [(asked[index], repeat) for index in batch]
 
 
-def _lengths(prompts: Sequence[str], texts: Mapping[str, str], backend: Backend) -> list[int]:
+def _lengths(prompts: Sequence[str], texts: Mapping[str, str], backend: Backend) -> dict[str, int]:
     """How long each prompt is to the model; 1 where the back end does not say, 0 where it fails to read it."""
     if not isinstance(backend, Batches):
-        return [1] * len(prompts)
+        return dict.fromkeys(prompts, 1)
     found: list[int] = []
     for start in range(0, len(prompts), MEASURED_AT_ONCE):
         some = prompts[start : start + MEASURED_AT_ONCE]
         found += _each(lambda ids: backend.lengths(_read(ids, texts)), some, lambda _: 0)
-    return found
+    return dict(zip(prompts, found, strict=True))
 
 
-def _asked(way: _Way, keys: Sequence[Key]) -> dict[Key, Entry]:
-    """The answers to one batch, all of one repeat; a prompt that makes the back end fail is a record of its own."""
+def _asked(way: _Way, keys: Sequence[Key], lengths: Mapping[str, int]) -> dict[Key, Entry]:
+    """The answers to one batch, all of one repeat; a prompt that makes the back end fail is a record of its own.
+
+    `lengths` are the tokens of each prompt where they are known.
+    """
     if not keys:
         return {}
     repeat = keys[0][1]
     answers = _each(lambda ids: way.ask(ids, repeat), [prompt for prompt, _ in keys], _failure)
     at = stamp(now())
-    return {key: _entry(answer, at) for key, answer in zip(keys, answers, strict=True)}
+    return {
+        key: replace(_entry(answer, at), tokens=lengths.get(key[0]) or UNKNOWN_TOKENS)
+        for key, answer in zip(keys, answers, strict=True)
+    }
 
 
 def _each(
@@ -253,6 +258,9 @@ def _responses(wanted: Sequence[Key], entries: Mapping[Key, Entry], *, once: boo
     columns = {
         "prompt_id": [prompt for prompt, _ in wanted],
         "repeat": [repeat for _, repeat in wanted],
-        **{name: [getattr(row, name) for row in rows] for name in ("text", "scores", "error", "answered_at")},
+        **{
+            name: [getattr(row, name) for row in rows]
+            for name in ("text", "scores", "error", "answered_at", "tokens")
+        },
     }
     return RESPONSES.frame(pd.DataFrame(columns))

@@ -77,6 +77,18 @@ class Hardware(Wire):
     accelerator: str
 
 
+class TokenDifference(Wire):
+    """Lengths of the prompts of two groups: pairs, equally long ones, mean and largest difference in tokens, b - a."""
+
+    axis: str
+    group_a: str
+    group_b: str
+    pairs: int
+    equal: int
+    mean: float
+    largest: float
+
+
 class Manifest(Wire):
     """`manifest.json`: what a finished run consists of. The root closes the list of files."""
 
@@ -88,6 +100,7 @@ class Manifest(Wire):
     versions: dict[str, str]
     hardware: Hardware
     counts: dict[str, int]
+    token_differences: list[TokenDifference] = []
     answered_from: str
     answered_to: str
     answers_older_than_plan: bool

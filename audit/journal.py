@@ -16,15 +16,19 @@ from pathlib import Path
 from typing import Self
 
 from audit.errors import AuditError, IncompleteError, InputError
+from audit.records import UNKNOWN_TOKENS
 
-VERSION = 1
+VERSION = 2
 COMMIT_EVERY_S = 0.2
 WAIT_S = 60.0
+OLDER = (1,)
+"""Formats that are brought up to date when a file is opened; answers of format 1 do not say how long a prompt is."""
 READ_AT_ONCE = 500
 TABLE = """
 CREATE TABLE IF NOT EXISTS answers (
     model TEXT NOT NULL, question TEXT NOT NULL, prompt TEXT NOT NULL, repeat INTEGER NOT NULL,
     text TEXT NOT NULL, scores TEXT NOT NULL, answered_at TEXT NOT NULL, checksum BLOB NOT NULL,
+    tokens INTEGER NOT NULL DEFAULT -1,
     PRIMARY KEY (model, question, prompt, repeat)
 ) WITHOUT ROWID
 """
@@ -40,6 +44,8 @@ class Entry:
     scores: str = ""
     error: str = ""
     answered_at: str
+    tokens: int = UNKNOWN_TOKENS
+    """Length of the prompt as the model read it."""
 
 
 class Journal:
@@ -92,12 +98,20 @@ class Journal:
         if self._waiting:
             names = (self.model, self.question)
             rows = [
-                (*names, *key, entry.text, entry.scores, entry.answered_at, self._checksum(key, entry))
+                (
+                    *names,
+                    *key,
+                    entry.text,
+                    entry.scores,
+                    entry.answered_at,
+                    self._checksum(key, entry),
+                    entry.tokens,
+                )
                 for key, entry in self._waiting
             ]
             with self._told(), self._connection:
                 self._connection.executemany(
-                    "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows
+                    "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
                 )
             self._waiting.clear()
         self._committed_at = time.monotonic()
@@ -105,13 +119,14 @@ class Journal:
     def _rows(self, prompts: Sequence[str]) -> Iterator[tuple[Key, Entry, bytes]]:
         marks = ", ".join("?" * len(prompts))
         query = (
-            "SELECT prompt, repeat, text, scores, answered_at, checksum FROM answers "
+            "SELECT prompt, repeat, text, scores, answered_at, tokens, checksum FROM answers "
             f"WHERE model = ? AND question = ? AND prompt IN ({marks})"
         )
-        for prompt, repeat, text, scores, at, checksum in self._connection.execute(
+        for prompt, repeat, text, scores, at, tokens, checksum in self._connection.execute(
             query, (self.model, self.question, *prompts)
         ):
-            yield (prompt, repeat), Entry(text=text, scores=scores, answered_at=at), checksum
+            entry = Entry(text=text, scores=scores, answered_at=at, tokens=tokens)
+            yield (prompt, repeat), entry, checksum
 
     def _checksum(self, key: Key, entry: Entry) -> bytes:
         parts = (
@@ -121,6 +136,7 @@ class Journal:
             str(entry.text),
             str(entry.scores),
             str(entry.answered_at),
+            *([] if entry.tokens == UNKNOWN_TOKENS else [str(entry.tokens)]),
         )
         return hashlib.blake2b("\0".join(parts).encode(), digest_size=8).digest()
 
@@ -141,11 +157,15 @@ def _connect(path: Path | None) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version not in (0, VERSION):
+    if version not in (0, *OLDER, VERSION):
         raise InputError(f"{path}: answers of format {version}; this version of audit reads format {VERSION}")
     with connection:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute(TABLE)
+        if connection.execute("PRAGMA user_version").fetchone()[0] in OLDER:
+            connection.execute(
+                f"ALTER TABLE answers ADD COLUMN tokens INTEGER NOT NULL DEFAULT {UNKNOWN_TOKENS}"
+            )
         connection.execute(f"PRAGMA user_version = {VERSION}")
     return connection
 

@@ -37,6 +37,7 @@ from audit.score import deltas, score
 from audit.second_answers import Asking, SecondAnswers, second_answers
 from audit.second_models import asked_at_most
 from audit.subgroups import subgroups
+from audit.tokens import token_differences
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -271,6 +272,7 @@ def _facts(job: Job, results: Results, plan_document: Mapping[str, object]) -> d
             "responses": len(results.tables["responses"]),
             "asked": results.asked, "reused": results.reused, "failed": results.failed,
         },
+        "token_differences": token_differences(results.tables["pairs"], results.tables["responses"]),
         "answered_from": oldest,
         "answered_to": newest,
         "answers_older_than_plan": bool(oldest and oldest < str(plan_document["made_at"])),

@@ -110,8 +110,23 @@ def test_a_file_of_a_later_format_is_not_touched(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "a.sqlite") as connection:
         connection.execute("PRAGMA user_version = 9")
     connection.close()
-    with pytest.raises(InputError, match="answers of format 9; this version of audit reads format 1"):
+    with pytest.raises(InputError, match="answers of format 9; this version of audit reads format 2"):
         journal(tmp_path / "a.sqlite")
+
+
+def test_answers_of_the_first_format_are_read_and_their_length_is_unknown(tmp_path: Path) -> None:
+    path = tmp_path / "a.sqlite"
+    with journal(path) as one:
+        one.add(entries(3))
+    with sqlite3.connect(path) as connection:
+        connection.execute("ALTER TABLE answers DROP COLUMN tokens")
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    with journal(path) as one:
+        assert one.read(list(entries(3))) == entries(3)
+        one.add({("new", 0): Entry(text="x", answered_at=AT, tokens=7)})
+    with journal(path) as one:
+        assert one.read([("new", 0)])["new", 0].tokens == 7
 
 
 def test_a_place_where_nothing_can_be_written_is_told(tmp_path: Path) -> None:

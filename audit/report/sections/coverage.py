@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING
 
-from audit.records import CONTROL_ARMS, NOT_COUNTED, Run
+from audit.records import CONTROL_ARMS, NOT_COUNTED, SWAP_PROOF, Run
 from audit.report import facts, numbers
 from audit.report.numbers import Number
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_LACKING = 40
+MOST_LENGTHS = 15
 SOME_REPEATS = "some of the repeats have no value"
 """Reason of a score that rests on fewer answers than were given."""
 
@@ -48,6 +50,9 @@ def section(run: Run) -> Mapping[str, object]:
             for each in run.findings
             if each.verdict == "not_measured"
         ],
+        "proof": _proof(run),
+        "lengths": _lengths(run)[:MOST_LENGTHS],
+        "more_lengths": len(_lengths(run)) > MOST_LENGTHS,
         "untested": _untested(run),
     }
 
@@ -156,7 +161,44 @@ def _summed(frame: pd.DataFrame, by: list[str], column: str) -> list[facts.Row]:
     return facts.rows(frame.groupby(by, sort=True)[column].sum().reset_index())
 
 
+def _proof(run: Run) -> tuple[Number, Number] | None:
+    """How many pairs were proven to differ in their marked words alone, and how many were not and are left out."""
+    if run.suite.get("design") != "paired" or run.suite.get("recorded"):
+        return None
+    held = int((run.pairs["arm"] == "swap").sum())
+    failed = sum(each.count for each in run.excluded if each.what.startswith(SWAP_PROOF))
+    return numbers.count(held, "pairs", "swap"), numbers.count(failed, "excluded", SWAP_PROOF)
+
+
+def _lengths(run: Run) -> list[tuple[str, str, str, Number, Number, Number, Number]]:
+    """Attribute, both groups, pairs, equally long ones, mean and largest difference in tokens; the longest first."""
+    found = run.manifest.get("token_differences")
+    entries = [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
+    place = "token_differences"
+    return [
+        (
+            facts.axis_title(run, str(each["axis"])),
+            facts.group_title(run, str(each["axis"]), str(each["group_a"])),
+            facts.group_title(run, str(each["axis"]), str(each["group_b"])),
+            numbers.count(facts.number(each, "pairs"), "manifest", f"{place}.pairs"),
+            numbers.count(facts.number(each, "equal"), "manifest", f"{place}.equal"),
+            numbers.plain(facts.number(each, "mean"), ("manifest", f"{place}.mean")),
+            numbers.exact(f"{facts.number(each, 'largest'):+.0f}", "manifest", f"{place}.largest"),
+        )
+        for each in sorted(entries, key=lambda each: -abs(facts.number(each, "mean")))
+    ]
+
+
 def _untested(run: Run) -> list[str]:
+    """Titles of shipped attributes of the suite's language that the run did not vary."""
+    language = str(run.suite.get("language") or "")[:2]
+    return [title for name, title, spoken in _shipped() if name not in run.axes and spoken[:2] == language]
+
+
+@cache
+def _shipped() -> tuple[tuple[str, str, str], ...]:
+    """Id, title and language of every shipped attribute."""
     from audit.axis import load_axis, shipped_axes
 
-    return [load_axis(name).title for name in shipped_axes() if name not in run.axes]
+    axes = [load_axis(name) for name in shipped_axes()]
+    return tuple((axis.id, axis.title, axis.language) for axis in axes)
