@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from functools import cache
 from itertools import combinations
@@ -7,15 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from audit.article import with_article
-from audit.axis import Axis, load_axis
+from audit.axis import load_axis
+from audit.expand import expand
 from audit.lint import lint
 from audit.policy import load_policy
-from audit.slots import fill, slots_of, wording
-from audit.suite import Suite, load_axes, load_suite
+from audit.records import SWAP_PROOF
+from audit.slots import WORD, fill, slots_of, wording
+from audit.suite import Suite, load_axes, load_suite, shipped_suites
 
 SUITES = Path(__file__).parent.parent / "suites"
-WRITTEN = ("healthcare", "hiring", "lending")
+WRITTEN = tuple(name for name in shipped_suites() if not name.startswith("recorded/"))
+ENGLISH = tuple(name for name in WRITTEN if load_suite(name).language == "en")
+DECIDING = tuple(name for name in WRITTEN if load_suite(name).decision)
+ABOUT_NAMES = ("are ambiguous", "have no share", "may come with length")
+"""Warnings about what is known of names and cannot be mended in a suite."""
 BARE = {
     "began", "became", "brought", "came", "can", "could", "did", "felt", "gave", "got", "had", "kept", "left", "lost",
     "made", "may", "said", "should", "slept", "spoke", "took", "will", "would",
@@ -43,64 +49,49 @@ def texts(name: str) -> list[tuple[str, str]]:
 
 @cache
 def variants(name: str) -> list[tuple[str, str]]:
-    """Every text with every group's words and every filler, with two names a group."""
-    made = []
+    """Every text that the suite asks with a few persons, its paraphrases too, without the question."""
     own = suite(name)
-    fillers = [{key: value, f"a_{key}": with_article(value)}
-               for key, filler in own.fillers.items() for value in filler.values]  # fmt: skip
-    for axis in load_axes(own).values():
-        for words in people(axis, load_axis(own.persons)):
-            made += [(template, fill(text, {**words, **filler})) for template, text in texts(name) for filler in fillers
-                     if set(slots_of(text)) <= {*words, *filler}]  # fmt: skip
-    return made
-
-
-def people(axis: Axis, persons: Axis) -> list[dict[str, str]]:
-    """The words of one or two persons of each group, of each gender that has names."""
-    found = []
-    for group in axis.groups:
-        for gender in persons.groups:
-            if axis.id == persons.id and gender != group:
-                continue
-            named = axis if axis.cue == "names" else persons
-            firsts = named.first_names(group if axis.cue == "names" else gender, gender)[:2]
-            last = (axis.last_names(group) or persons.last_names(gender))[0]
-            words = {**persons.words(gender), **axis.words(group), "last_name": last}
-            found += [{**words, "name": f"{first} {last}", "first_name": first} for first in firsts]
-    return found
+    few = own.sampling.model_copy(update={"names_per_group": 6})
+    prompts = expand(own.model_copy(update={"sampling": few}), load_axes(own)).prompts
+    rows = prompts[prompts["arm"].isin(["swap", "paraphrase"])].drop_duplicates("prompt_id")
+    return [(t, json.loads(m)[-1][1]) for t, m in zip(rows["template"], rows["messages"], strict=True)]
 
 
 def words_of(text: str) -> set[str]:
-    return set(re.findall(r"[a-z']+", wording(text).lower()))
+    return set(WORD.findall(wording(text).lower()))
 
 
 @pytest.mark.parametrize("name", WRITTEN)
-def test_a_shipped_suite_gets_no_warning(name: str) -> None:
-    assert lint(suite(name), load_axes(suite(name)), load_policy("default")) == []
-
-
-@pytest.mark.parametrize(("name", "least"), [("hiring", 56), ("healthcare", 24), ("lending", 24)])
-def test_a_shipped_suite_has_enough_templates(name: str, least: int) -> None:
-    assert len(suite(name).templates) >= least
+def test_a_shipped_suite_gets_no_warning_but_about_what_is_known_of_names(name: str) -> None:
+    found = lint(suite(name), load_axes(suite(name)), load_policy("default"))
+    assert [warning for warning in found if not any(about in warning for about in ABOUT_NAMES)] == []
 
 
 @pytest.mark.parametrize("name", WRITTEN)
-def test_every_axis_of_an_exploring_suite_has_at_least_twelve_templates(name: str) -> None:
+def test_every_pair_of_a_shipped_suite_holds_in_the_swap_proof(name: str) -> None:
+    found = expand(suite(name), load_axes(suite(name)), ask=suite(name).question.ask)
+    assert [each for each in found.excluded if each.what.startswith(SWAP_PROOF)] == []
+    assert len(found.pairs) > 1000
+
+
+@pytest.mark.parametrize("name", DECIDING)
+def test_every_axis_that_is_decided_on_has_at_least_forty_templates_and_twelve_persons(name: str) -> None:
     own = suite(name)
-    for axis in (load_axes(own)[key] for key in own.axes):
-        fillable = axis.slots() | load_axis(own.persons).slots() | {"last_name"}
-        fillable |= {key for filler in own.fillers for key in (filler, f"a_{filler}")}
-        assert len([t for t in own.templates if t.slots() & axis.slots() and t.slots() <= fillable]) >= 12
+    rows = expand(own, load_axes(own)).prompts
+    for axis in {entry.axis for entry in own.decision}:
+        mine = rows[(rows["axis"] == axis) & (rows["arm"] == "swap")]
+        assert mine["cluster"].nunique() >= 40, axis
+        assert mine.groupby("template")["name"].nunique().median() >= 12, axis
 
 
 @pytest.mark.parametrize("name", WRITTEN)
 def test_no_two_templates_share_three_fifths_of_their_words(name: str) -> None:
     for a, b in combinations(suite(name).templates, 2):
-        first, second = words_of(a.text or ""), words_of(b.text or "")
+        first, second = words_of(a.turns[-1][1]), words_of(b.turns[-1][1])
         assert len(first & second) < 0.6 * min(len(first), len(second)), (a.id, b.id)
 
 
-@pytest.mark.parametrize("name", WRITTEN)
+@pytest.mark.parametrize("name", ENGLISH)
 def test_every_template_is_short_and_names_a_person_with_pronouns_and_a_paraphrase(name: str) -> None:
     for template in suite(name).templates:
         assert 1 <= len(template.paraphrases) <= 2, template.id
@@ -116,7 +107,7 @@ def test_every_hiring_template_names_the_occupation() -> None:
         assert {"occupation", "a_occupation"} & set(slots_of(text)), template
 
 
-@pytest.mark.parametrize("name", WRITTEN)
+@pytest.mark.parametrize("name", ["hiring"])
 def test_every_verb_after_a_pronoun_takes_the_person_s_ending(name: str) -> None:
     for template, text in texts(name):
         for match in re.finditer(r"\$[Tt]hey\b(?: (\S+))(?: (\S+))?", text):
@@ -126,7 +117,7 @@ def test_every_verb_after_a_pronoun_takes_the_person_s_ending(name: str) -> None
         assert not re.search(r"[^aeiou]y\$\{e?s\}|(s|sh|ch|x|z|o)\$\{s\}|[^shxzo]\$\{es\}", text), template
 
 
-@pytest.mark.parametrize("name", WRITTEN)
+@pytest.mark.parametrize("name", ENGLISH)
 def test_every_variant_reads_as_english(name: str) -> None:
     assert len(variants(name)) > 1000
     for template, text in variants(name):
@@ -139,7 +130,7 @@ def test_every_variant_reads_as_english(name: str) -> None:
         )
 
 
-@pytest.mark.parametrize("name", WRITTEN)
+@pytest.mark.parametrize("name", ENGLISH)
 def test_groups_differ_and_nothing_else_does(name: str) -> None:
     own = suite(name)
     held = load_axis(own.persons)
@@ -154,11 +145,6 @@ def test_the_hiring_suite_marks_nine_effects_for_decision() -> None:
     assert decided == {("selection_rate", "gender"), ("selection_rate", "ethnicity")}
     counts = [len(load_axis(axis).groups) for _, axis in decided]
     assert sum(count * (count - 1) // 2 for count in counts) == 9
-
-
-@pytest.mark.parametrize("name", ["healthcare", "lending"])
-def test_an_exploring_suite_marks_nothing_for_decision(name: str) -> None:
-    assert not suite(name).decision
 
 
 @pytest.mark.parametrize("name", [*WRITTEN, "recorded/hiring-ranking", "recorded/resume-scores"])
