@@ -58,6 +58,13 @@ class Kind(StrEnum):
     exporters = "exporters"
 
 
+class Asked(StrEnum):
+    """What a suite of `audit swap` can ask."""
+
+    generate = "generate"
+    choose = "choose"
+
+
 def main() -> None:
     """Runs the command line; an error raised on purpose is one message and its exit code."""
     try:
@@ -150,22 +157,67 @@ def check(
     ] = False,
     model: MaybeModel = None,
     policy: PolicyName = "default",
+    prompts: Annotated[
+        Path | None,
+        typer.Option("--prompts", metavar="FILE", help="Write the prompts, as .jsonl or .parquet."),
+    ] = None,
 ) -> None:
     """Read suites and their axes, report every mistake, and count what they expand to."""
-    from audit import commands, console
+    from audit import checking, console
 
+    if prompts is not None and len(suites) > 1:
+        raise InputError("--prompts writes one file; name one suite")
     problems: list[str] = []
     for suite in suites:
         try:
-            checked = commands.check(suite, model=model, policy=policy)
+            checked = checking.check(suite, model=model, policy=policy, prompts=prompts)
         except InputError as error:
             problems.append(str(error))
             continue
         console.checked(console.out(), checked)
         if show:
-            console.preview(console.out(), checked.expansion.prompts)
+            console.preview(console.out(), checked.shown)
     if problems:
         raise InputError("\n".join(problems))
+
+
+@app.command()
+def swap(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Your prompts: CSV, JSON Lines, or a prompt a line.")
+    ],
+    axis: Annotated[
+        str,
+        typer.Option("--axis", "-a", metavar="NAME", help="Whose words are exchanged; see: audit list axes."),
+    ],
+    column: Annotated[
+        str | None, typer.Option("--column", metavar="NAME", help="Column (or key) that holds the prompts.")
+    ] = None,
+    group: Annotated[
+        list[str] | None, typer.Option("--group", metavar="GROUP", help="Only these groups; more than once.")
+    ] = None,
+    question: Annotated[Asked, typer.Option("--question", help="What the suite asks.")] = Asked.generate,
+    keep_unsure: Annotated[
+        bool, typer.Option("--keep-unsure", help="Keep what is not sure, with a comment.")
+    ] = False,
+    tagger: Annotated[
+        str | None,
+        typer.Option(
+            "--tagger", metavar="NAME", help="A spaCy pipeline for pronouns that rules cannot decide."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="SUITE", help="The suite to write.")
+    ] = None,
+) -> None:
+    """Make a suite from your own prompts: a slot at every word that shows a group."""
+    from audit import commands, console
+
+    swapped, written = commands.swap(
+        file, axis=axis, groups=group or (), column=column, question=question.value,
+        keep_unsure=keep_unsure, tagger=tagger, output=output or Path(f"{file.name.split('.')[0]}-{axis}.yaml"),
+    )  # fmt: skip
+    console.swapped(console.out(), swapped, written)
 
 
 @app.command("list")

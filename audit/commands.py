@@ -1,45 +1,36 @@
-"""What commands do where it takes more than one call: checking a suite, exporting a run."""
+"""What commands do where it takes more than one call: exporting a run, swapping prompts."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from audit.catalogue import load
 from audit.protocols import Exporter
-from audit.records import PAIRS, PROMPTS, Expansion
-from audit.suite import Suite
+
+if TYPE_CHECKING:
+    from audit.suitefile import Asked
+    from audit.swap import Swapped
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Checked:
-    """A suite without mistakes: what it expands to, and what it could do better."""
+def swap(
+    file: Path, *, axis: str, groups: Sequence[str], column: str | None, question: Asked,
+    keep_unsure: bool, tagger: str | None, output: Path,
+) -> tuple[Swapped, list[Path]]:  # fmt: skip
+    """What became of the prompts of a file, and the files written: suite, axis, list of what is not sure."""
+    from audit.axis import load_axis
+    from audit.freetext import read_texts
+    from audit.lexicon import lexicon_of
+    from audit.swap import files_of, swap_texts, write
+    from audit.tagging import load_tagger
 
-    suite: Suite
-    expansion: Expansion
-    warnings: tuple[str, ...]
-
-
-def check(source: str, *, model: str | None = None, policy: str = "default") -> Checked:
-    """Reads and expands a suite, as `model` would be asked where one is given; InputError lists every mistake."""
-    from audit.expand import expand
-    from audit.lint import lint
-    from audit.policy import load_policy
-    from audit.suite import load_axes, load_suite
-
-    limits = load_policy(policy)
-    suite = load_suite(source)
-    axes = load_axes(suite)
-    if suite.recorded is not None and model is None:
-        expansion = Expansion(prompts=PROMPTS.frame(), pairs=PAIRS.frame())
-    elif model is None:
-        expansion = expand(suite, axes, ask=suite.question.ask)
-    else:
-        from audit.job import prepare
-
-        expansion = prepare(source, model=model).expansion
-    return Checked(suite=suite, expansion=expansion, warnings=tuple(lint(suite, axes, limits)))
+    found = load_axis(axis)
+    lexicon = lexicon_of(found, groups)
+    tag = load_tagger(tagger) if tagger else None
+    swapped = swap_texts(read_texts(file, column=column), lexicon, keep_unsure=keep_unsure, tagger=tag)
+    files = files_of(swapped, lexicon, found, source=file, output=output, question=question)
+    return swapped, write(files)
 
 
 def export(run: Path, *, format: str, output: Path) -> list[Path]:

@@ -19,11 +19,13 @@ from audit.records import CONTROL_ARMS, VERDICTS, Finding, Run
 if TYPE_CHECKING:
     import pandas as pd
 
-    from audit.commands import Checked
+    from audit.checking import Checked
     from audit.planning import PlanSummary
+    from audit.swap import Swapped
 
 WIDTH_WITHOUT_TERMINAL = 140
 SHOWN_FINDINGS = 15
+SHOWN_UNSURE = 15
 STYLES = {"beyond": "bold", "within": "", "undecided": "italic", "not_measured": "dim"}
 RENDERED = ("report.html", "report.pdf")
 
@@ -85,24 +87,40 @@ def plan(console: Console, summary: PlanSummary) -> None:
 
 def checked(console: Console, found: Checked) -> None:
     """What a suite expands to, and what it could do better."""
-    prompts = found.expansion.prompts
     say(console, f"{found.suite.id}: no mistakes found")
-    counts = prompts.drop_duplicates(["arm", "prompt_id"])["arm"].value_counts()
-    arms = ", ".join(f"{counts[arm]:,} {arm}" for arm in ("swap", *CONTROL_ARMS) if arm in counts)
-    say(console, f"prompts    {prompts['prompt_id'].nunique():,} distinct ({arms or 'none'})")
-    say(console, f"pairs      {len(found.expansion.pairs):,}")
-    for exclusion in found.expansion.excluded:
+    arms = ", ".join(f"{found.arms[arm]:,} {arm}" for arm in ("swap", *CONTROL_ARMS) if arm in found.arms)
+    say(console, f"prompts    {found.distinct:,} distinct ({arms or 'none'})")
+    say(console, f"pairs      {found.pairs:,}")
+    for exclusion in found.excluded:
         say(console, f"left out   {exclusion.what}: {exclusion.reason} ({exclusion.count:,})")
     for warning in found.warnings:
         say(console, f"warning    {warning}")
 
 
+def swapped(console: Console, found: Swapped, written: Iterable[Path]) -> None:
+    """What became of a person's own prompts: counts, the places that are not sure, the files."""
+    dropped = sum(not item.is_kept for item in found.items)
+    say(console, f"kept       {found.kept:,} texts")
+    say(
+        console,
+        f"unsure     {found.unsure_texts:,} texts, {len(found.unsure):,} places; {dropped:,} texts left out",
+    )
+    say(console, f"not used   {found.without:,} without a word of the axis, {found.repeated:,} repeated")
+    if found.unsure:
+        table = Table("line", "word", "why it is not sure", "text", box=box.SIMPLE)
+        for item, place in found.unsure[:SHOWN_UNSURE]:
+            around = item.reading.text[max(place.start - 30, 0) : place.start + 40]
+            table.add_row(str(item.line), escape(place.word), escape(place.reason), escape(around))
+        console.print(table)
+    if len(found.unsure) > SHOWN_UNSURE:
+        say(console, f"({len(found.unsure) - SHOWN_UNSURE:,} more are in the list)")
+    for path in written:
+        say(console, f"written    {path}")
+
+
 def preview(console: Console, prompts: pd.DataFrame) -> None:
     """Every template in all its versions for one person, with the words that differ between groups marked."""
-    swaps = prompts[prompts["arm"] == "swap"]
-    for (axis, template), rows in swaps.groupby(["axis", "template"], sort=False):
-        first = rows[(rows["name"] == rows["name"].iloc[0]) & (rows["stratum"] == rows["stratum"].iloc[0])]
-        versions = first.drop_duplicates("group")
+    for (axis, template), versions in prompts.groupby(["axis", "template"], sort=False):
         console.print(Text(f"{axis}, {template}", style="bold"), soft_wrap=True)
         differing = _differing(versions["messages"].tolist(), versions["spans"].tolist())
         for row in versions.itertuples():

@@ -1,0 +1,157 @@
+"""A whole text: its mentions, and what concerns all of them (two groups, agreement, articles, other signs)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from audit.agreement import verbs_of
+from audit.article import article
+from audit.english import Words, cut, words
+from audit.lexicon import Lexicon
+from audit.mentions import Mention, Reading, Tagger
+from audit.spotting import entries_in, is_name, mention_at
+
+PROTECTED = re.compile(
+    r"```.*?```|`[^`\n]*`|<[^<>\n]*>|\{\{.*?\}\}|\{[^{}\n]*\}|\$\w+|\$\{\w+\}"
+    r"|(?:https?://|www\.)\S+|[\w.+-]+@[\w-]+\.[\w.-]+|[@#]\w+|\w*_\w+|\b[\w-]+\.(?:com|org|net|edu|gov|io|html?)\b"
+    r"|(?:[A-Za-z]:)?(?:[\\/][\w.-]+){2,}",
+    re.DOTALL,
+)
+"""Code, placeholders, addresses and paths: never touched."""
+_MAY_BE_PROTECTED = re.compile(r"[`<{$@#_/\\]|www|\.(?:com|org|net|edu|gov|io|htm)")
+
+
+def read_text(text: str, lexicon: Lexicon, tagger: Tagger | None = None) -> Reading:
+    """The text as the lexicon's rules read it; a tagger decides pronouns that the rules cannot."""
+    found = cut(text)
+    reading = Reading(text=text)
+    protected = [match.span() for match in PROTECTED.finditer(text)] if _MAY_BE_PROTECTED.search(text) else []
+    generic: list[Mention] = []
+    for i, entry in entries_in(found, lexicon, protected):
+        mention = mention_at(found, i, entry, lexicon, reading=reading, tagger=tagger)
+        if mention is not None and entry.is_generic:
+            generic.append(mention)
+        elif mention is not None:
+            reading.mentions.append(mention)
+    _settle_generic(reading, generic)
+    if reading.mentions:
+        _settle(reading, found, lexicon, protected)
+    return reading
+
+
+def _settle_generic(reading: Reading, generic: Sequence[Mention]) -> None:
+    """Words that are said of everybody count where all the rest of the text is of their group."""
+    groups = {mention.group for mention in reading.mentions}
+    for mention in generic:
+        if groups == {mention.group}:
+            reading.mentions.append(mention)
+        elif mention.group in groups:
+            reading.doubt(mention.start, reading.text[mention.start : mention.end], "may be said of anybody")
+    reading.mentions.sort(key=lambda mention: mention.start)
+
+
+def _settle(reading: Reading, found: Words, lexicon: Lexicon, protected: Sequence[tuple[int, int]]) -> None:
+    """What concerns the whole text: two groups, agreement, articles, other signs of a group."""
+    reading.base = reading.mentions[0].group
+    _settle_groups(reading, lexicon)
+    if lexicon.neutral:
+        _agree(reading, found)
+    _settle_articles(reading, found, lexicon)
+    _note_other_signs(reading, found, lexicon, protected)
+    reading.unsure.sort(key=lambda place: place.start)
+
+
+def _settle_groups(reading: Reading, lexicon: Lexicon) -> None:
+    """Words of the other group change places with those of the first; among more than two groups, that is not sure."""
+    for number, mention in enumerate(reading.mentions):
+        if mention.group == reading.base:
+            continue
+        if not lexicon.is_exchange:
+            shown = reading.text[mention.start : mention.end]
+            reading.doubt(
+                mention.start, shown, f"is of another group than the first mention ({reading.base})"
+            )
+            continue
+        turned = {
+            reading.base: mention.versions[mention.group],
+            mention.group: mention.versions[reading.base],
+        }
+        reading.mentions[number] = replace(
+            mention, key=f"other_{mention.key}", group=reading.base, versions=turned
+        )
+
+
+def _agree(reading: Reading, found: Words) -> None:
+    """Verbs that change with "they" become mentions of their own."""
+    place = {start: i for i, start in enumerate(found.starts)}
+    added: list[Mention] = []
+    for mention in reading.mentions:
+        if not mention.key.startswith("they"):
+            continue
+        agreed = verbs_of(found, place[mention.start])
+        if agreed.reason:
+            reading.doubt(mention.start, reading.text[mention.start : mention.end], agreed.reason)
+        for verb in agreed.verbs:
+            written = reading.text[verb.start : verb.end]
+            plural = {group for group, word in mention.versions.items() if word.lower() == "they"}
+            versions = {group: verb.plural if group in plural else written for group in mention.versions}
+            key = f"verb_{re.sub(r'[^a-z]', '', written.lower())}" + (
+                "_first" if written[0].isupper() else ""
+            )
+            added.append(
+                Mention(start=verb.start, end=verb.end, key=key, group=mention.group, versions=versions)
+            )
+    reading.mentions = sorted([*reading.mentions, *added], key=lambda mention: mention.start)
+
+
+def _settle_articles(reading: Reading, found: Words, lexicon: Lexicon) -> None:
+    """Where groups need another article before their word, it becomes part of the mention."""
+    place = {start: i for i, start in enumerate(found.starts)}
+    for number, mention in enumerate(reading.mentions):
+        i = place.get(mention.start, 0)
+        before = found.raw(i - 1) if found.gap(i - 1) == " " else ""
+        if (
+            before.lower() not in ("a", "an")
+            or len({article(word) for word in mention.versions.values()}) == 1
+        ):
+            continue
+        own = mention.versions[reading.base]
+        if mention.capital or before.lower() != article(own):
+            reading.doubt(mention.start, own, f"'{before} {own}': the article cannot be told")
+            continue
+        reading.mentions[number] = replace(
+            mention, start=found.starts[i - 1], with_article=True, capital=before[0].isupper()
+        )
+
+
+def _note_other_signs(
+    reading: Reading, found: Words, lexicon: Lexicon, protected: Sequence[tuple[int, int]]
+) -> None:
+    """Words that fit one group only, names that are not paired, and group words within what is never touched."""
+    taken = {mention.start for mention in reading.mentions}
+    for i, low in enumerate(found.low):
+        start, raw = found.starts[i], found.raw(i)
+        if low in lexicon.only:
+            reading.doubt(start, raw, "fits a person of one group only")
+        elif start in taken or _is_surname(found, i, lexicon):
+            continue
+        elif raw in lexicon.names.get("unpaired", ()):
+            reading.doubt(start, raw, "is a name of one group without a counterpart")
+        elif raw in lexicon.names.get("unclear", ()):
+            reading.doubt(start, raw, "is a name that mostly, but not always, shows a group")
+    shown = {reading.text[m.start : m.end].lower() for m in reading.mentions if len(m.versions[m.group]) > 3}
+    for start, end in protected:
+        inside = {part.lower() for part in re.findall(r"[^\W_]+", reading.text[start:end])}
+        if inside & shown:
+            reading.doubt(
+                start, reading.text[start:end][:40], "repeats a word of the group and is never touched"
+            )
+
+
+def _is_surname(found: Words, i: int, lexicon: Lexicon) -> bool:
+    """Whether a capitalised word follows a first name or a title, or stands where a place would."""
+    before = found.raw(i - 1)
+    low = before.lower()
+    return low in words("titles") or low in ("in", "at", "near") or is_name(before, lexicon)
