@@ -23,24 +23,37 @@ _SHORT = re.compile(
 """Abbreviations whose full stop ends no sentence."""
 _EN_ARTICLE = re.compile(r"\b([Aa]n?) ([\w'-]+)")
 _EN_VERB = re.compile(
-    r"\b(?:(?:he|she|xe|ze) (?:are|have|were|do|don't|aren't|haven't|weren't)|they (?:is|has|was|does|doesn't|isn't|"
-    r"hasn't|wasn't)|(?:are|have|do) (?:he|she|xe|ze)|(?:is|has|does|was) they)\b",
+    r"\b(?:(?:he|she|xe|ze) (?P<verb>are|have|were|do|don't|aren't|haven't|weren't)|"
+    r"they (?:is|has|was|does|doesn't|isn't|hasn't|wasn't)|(?:are|have|do) (?:he|she|xe|ze)|(?:has|does) they|"
+    r"(?:\A|(?<=[.!?:;,\n] )|(?<=\n)|(?<=where )|(?<=when )|(?<=why )|(?<=how )|(?<=who )|(?<=and )|(?<=or ))"
+    r"(?:is|was) they)\b(?!/)",
     re.IGNORECASE,
 )
-_EN_CLAUSE = re.compile(
-    r"\b(?:if|though|wish|wishes|wished|did|would|should|could|can|may|might|must|will|shall|let|make|makes|made|"
-    r"help|helps|helped|see|saw|suppose|that|lest|have|had|do|does)\W*\Z",
-    re.IGNORECASE,
+_EN_MODAL = (
+    r"(?:(?:did|would|should|could|can|may|might|must|will|shall|do|does|have|had|is|was)(?:n['’]t)?|can['’]t|won['’]t|"
+    r"that|lest|(?:suggest|recommend|insist|request|ask|demand|propose)(?:s|ed)?)"
 )
-"""Words after which `he were` and `she have` are no mistakes."""
+_EN_CLAUSES = {
+    verb: re.compile(rf"\b{before}\W*\Z", re.IGNORECASE)
+    for verb, before in {
+        "have": _EN_MODAL,
+        "do": _EN_MODAL,
+        "were": r"(?:if|though|wish|wishes|wished|suppose|supposing|lest|unless|than|that|rather)",
+    }.items()
+}
+"""Words after which `she have`, `she do` and `she were` are no mistakes, by the verb (`weren't` goes with `were`)."""
 _FR_ELISION = re.compile(
-    r"\b(?:de|le|la|que|se|ne|je|me|te|ce|jusque|lorsque|puisque|quoique) ([\w'’-]+)", re.IGNORECASE
+    r"(?<![\w·.*:'’-])(?:de|le|la|que|se|ne|je|me|te|ce(?! (?:à|aux?)\b)|jusque|lorsque|puisque|quoique) ([\w'’-]+)",
+    re.IGNORECASE,
 )
-_FR_ELIDED = re.compile(r"\b(?:d|l|qu|s|n|j|m|t|c|jusqu|lorsqu|puisqu)['’]([\w-]+)", re.IGNORECASE)
+_FR_ELIDED = re.compile(
+    r"(?<![\w·.*:-])(?:d|l|qu|s|n|j|m|t|c|jusqu|lorsqu|puisqu)['’]([\w-]+)", re.IGNORECASE
+)
+_FR_SI = re.compile(r"\b(?:si ils?|s['’]elles?)\b", re.IGNORECASE)
 _FR_CONTRACTED = re.compile(r"\b(?:de le|à le|de les|à les) \w+", re.IGNORECASE)
-_ES_CONTRACTED = re.compile(r"\b(?:de el|a el) \w+")
+_ES_CONTRACTED = re.compile(r"\b(?:[Dd]e|[Aa]) el \w+")
 _ES_CONJUNCTION = re.compile(
-    r"\b(?:y (?:i|hi)(?!e)\w*|o (?:o|ho)\w*|e (?![ií]|hi)\w+|u (?!o|ho)\w+)", re.IGNORECASE
+    r"(?<!¿)\b(?:y h?[ií](?![aeoáéó])\w*|o h?[oó]\w*|e (?:(?!h?[ií])|hie)\w+|u (?!h?[oó])\w+)", re.IGNORECASE
 )
 _GENDERED: Mapping[str, re.Pattern[str]] = {
     "de": re.compile(
@@ -58,7 +71,7 @@ def faults(rendered: Rendered, language: str) -> Iterator[str]:
     suspects = set()
     for part, start, end, _ in rendered.places:
         text = rendered.texts[part]
-        if start == end and text[max(start - 1, 0) : start] in " " and text[end : end + 1] in " ,.":
+        if start == end and _is_gap(text, start):
             yield text[max(start - 12, 0) : end + 12]
         if _suspicious(_near(text, start, end), plain):
             suspects.add(part)
@@ -67,6 +80,11 @@ def faults(rendered: Rendered, language: str) -> Iterator[str]:
         for start, end in _of_language(rendered.texts[part], plain):
             if _touches(places, start, end):
                 yield rendered.texts[part][start:end]
+
+
+def _is_gap(text: str, at: int) -> bool:
+    """Whether a word that is empty leaves a gap here: nothing but space before, and space or a stop behind."""
+    return text[max(at - 1, 0) : at] in " \n" and text[at : at + 1] in " \n,.;:!?"
 
 
 def _near(text: str, start: int, end: int) -> str:
@@ -116,8 +134,15 @@ def _english(text: str) -> Iterator[tuple[int, int]]:
         if article(match[2]) != match[1].lower() and not is_letter:
             yield match.span()
     for match in _EN_VERB.finditer(text):
-        if not _EN_CLAUSE.search(text[: match.start()]):
+        clause = _EN_CLAUSES.get(_subjunctive(match["verb"]))
+        if clause is None or not clause.search(text[: match.start()]):
             yield match.span()
+
+
+def _subjunctive(verb: str | None) -> str:
+    """The verb as it may stand after a singular pronoun in some clauses; `don't` and `haven't` may in none."""
+    plain = (verb or "").lower()
+    return "were" if plain == "weren't" else plain
 
 
 def _starts_sentence(text: str, at: int) -> bool:
@@ -133,5 +158,5 @@ def _french(text: str) -> Iterator[tuple[int, int]]:
     for match in _FR_ELIDED.finditer(text):
         if not elides(match[1]):
             yield match.span()
-    for match in _FR_CONTRACTED.finditer(text):
-        yield match.span()
+    for pattern in (_FR_CONTRACTED, _FR_SI):
+        yield from (match.span() for match in pattern.finditer(text))

@@ -6,6 +6,7 @@ A derived slot is written `$<prefix>_<slot>`; which prefixes a language has is s
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Collection, Mapping
 
 from audit.article import with_article
@@ -13,19 +14,32 @@ from audit.article import with_article
 Forms = Mapping[str, str]
 """Words that agree with the person: `le: la`."""
 
-_VOWEL = re.compile(r"[aeiouàâäéèêëîïôöùûüœæh]|y(?![aeiouàâéèê])", re.IGNORECASE)
+_VOWEL = re.compile(r"[aeiouœæh]|y(?![aeiou])|ye(?:ux|use)", re.IGNORECASE)
 _NO_ELISION = re.compile(
-    r"(onz|oui|ouistiti|uhlan|ulul|yaourt|ha(che|ie|ine|ll|lt|mster|nd|ngar|rcel|ricot|rp|sard|ut|reng|chis|mburger)|"
-    r"hé(ros|risson)|hi(bou|ppie|up)|ho(ckey|lland|mard|ngr|nt|rde|rs)|hui(t)|hu(itième|rl|ssard|tte))",
-    re.IGNORECASE,
+    r"""onz|oui\b|ouistiti|uhlan|ulul|h(?:ans|arry)\b|
+    ha(?:bleu|ch|ddock|gard|ie|ill|in|ir\b|iss|lag|le(?:\b|r|t)|ll(?!ow|uc)|los?\b|lt(?!er[eo])|mac|mburger|meau|
+      mpe|mster|nche|nd[bi]|ngar|nneton|nt|pp|rang|ras|rcel|rd|rem|reng|rgn|ricot|rnach|rnais|rp(?!ag)|sard|sch|t[ei]|
+      uss|ut|va|ve\b|vre|yon)|
+    he(?:aume|nn[ei]|raut|riss|rnie|ron|ros\b|rse|tre|urt)|
+    hi(?:bou|de|erarch|p-hop|pp(?:ie|y)|ss|ts?\b)|
+    ho(?:bb|che|ckey|ld|lland|mard|nd|ngr|nni|nt|quet|rde|rs|t-dog|ttes?\b|u)|
+    hu(?:blot|che|e|guenot|it(?!r)|lul|n|ppe|r[lo]|ssard|tte)""",
+    re.IGNORECASE | re.VERBOSE,
 )
-"""French words before which nothing is elided although they begin with a vowel or an h (h aspiré)."""
+"""French words, without their accents, before which nothing is elided although they begin with a vowel or an h."""
 
 
 def elides(word: str) -> bool:
     """Whether French `de`, `que`, `le` lose their vowel before `word`: d'Anne, l'homme; but le héros, de Yann."""
-    plain = word.lstrip("«\" '“")
+    plain = _without_accents(word.lstrip("«\" '“\u00a0\u202f"))
     return _VOWEL.match(plain) is not None and _NO_ELISION.match(plain) is None
+
+
+def _without_accents(word: str) -> str:
+    """The letters without what stands above or below them."""
+    return "".join(
+        letter for letter in unicodedata.normalize("NFD", word) if not unicodedata.combining(letter)
+    )
 
 
 def _elided(short: str, full: str) -> Callable[[str, Forms], str]:

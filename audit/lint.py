@@ -12,13 +12,16 @@ from audit.axis import Axis
 from audit.contrasts import decided
 from audit.policy import Policy
 from audit.readers import JUDGE
-from audit.slots import slots_of, wording
-from audit.suite import DecisionEntry, Suite, Template
+from audit.slots import WORD, slots_of, wording
+from audit.suite import DecisionEntry, QuestionSpec, Suite, Template
 from audit.template import slots_of_axes, slots_of_filler
+from audit.wordlint import lint_words
 
 SHARED = 0.8
 Token = tuple[str, int]
 """A word and the number of its occurrence, so that a set of tokens keeps repeated words apart."""
+UNEVEN = 3
+"""How many times as many templates one axis, or stratum, may have as another."""
 DECISION_TEMPLATES = 40
 DECISION_NAMES = 12
 DECISION_EFFECTS = 12
@@ -34,10 +37,10 @@ def lint(suite: Suite, axes: Mapping[str, Axis], policy: Policy) -> list[str]:
             *_copies(suite),
             *_unusable(suite, axes),
             *_unused(suite, axes),
-            *_paraphrases(suite, axes),
-            *_leaks(suite, axes),
-            *_names(suite, axes),
+            *_balance(suite, axes),
+            *_unanswerable(suite),
             *_languages(suite, axes),
+            *lint_words(suite, axes),
         ]
     return warnings
 
@@ -206,66 +209,57 @@ def _unused(suite: Suite, axes: Mapping[str, Axis]) -> Iterator[str]:
                 yield f"template {template.id} restricts the filler '{name}', which it does not use"
 
 
-def _paraphrases(suite: Suite, axes: Mapping[str, Axis]) -> Iterator[str]:
-    """Paraphrases that could not mean the same, and a control arm without any."""
-    if "paraphrase" in suite.controls.arms and not any(template.paraphrases for template in suite.templates):
-        yield "the control arm 'paraphrase' is empty: no template has paraphrases"
-    grammar = axes[suite.persons].forms
+def _balance(suite: Suite, axes: Mapping[str, Axis]) -> Iterator[str]:
+    """Axes, or strata, of which one has many more templates than another."""
+    if suite.design == "groups":
+        return
+    counts = {axis: sum(_belongs(t, axis, suite, axes) for t in suite.templates) for axis in suite.axes}
+    yield from _uneven(counts, "templates", "axis")
+    if suite.stratum is not None and suite.stratum in suite.fillers:
+        every = suite.fillers[suite.stratum].values
+        used = Counter(value for t in suite.templates for value in t.fillers.get(suite.stratum, every))
+        yield from _uneven(
+            {value: used[value] for value in every}, "templates", f"value of '{suite.stratum}'"
+        )
+
+
+def _uneven(counts: Mapping[str, int], what: str, of: str) -> Iterator[str]:
+    """More than three times as many for one as for another."""
+    most, least = (pick(counts, key=lambda key: counts[key], default="") for pick in (max, min))
+    if most and counts[most] > UNEVEN * counts[least] > 0:
+        yield (
+            f"{what} are unbalanced: {counts[most]} for the {of} '{most}', {counts[least]} for '{least}'; what is "
+            "said about the latter rests on much less"
+        )
+
+
+def _unanswerable(suite: Suite) -> Iterator[str]:
+    """Questions that do not say what may be answered, and prompts after which nobody is asked."""
+    asked: QuestionSpec | None = suite.question
+    while asked is not None:
+        yield from _unsaid(asked)
+        asked = asked.otherwise
     for template in suite.templates:
-        wanted = set(slots_of(template.turns[-1][1]))
-        for number, text in enumerate(template.paraphrases, start=1):
-            other = wanted ^ set(slots_of(text))
-            extra = sorted(f"${slot}" for slot in other if slot not in grammar)
-            if extra:
-                yield f"paraphrase {number} of template {template.id} does not use the same slots: {', '.join(extra)}"
+        role, text = template.turns[-1]
+        if role == "assistant":
+            yield f"template {template.id} ends with a message of the assistant, so nobody is asked for an answer"
+        if len(text.split()) < 2 and suite.question.kind == "generate" and not suite.question.ask:
+            yield f"template {template.id} is a single word and the question asks nothing, so no answer is wanted"
 
 
-def _leaks(suite: Suite, axes: Mapping[str, Axis]) -> Iterator[str]:
-    """Words of one group that a template writes out for all groups."""
-    patterns = {axis.id: _group_words(axis) for axis in axes.values()}
-    for template in suite.templates:
-        texts = [*(text for _, text in template.turns), *template.paraphrases]
-        literal = " \n ".join(wording(text) for text in texts)
-        for axis, words in patterns.items():
-            for word, group in words.items():
-                if _stands_in(word, literal):
-                    yield f"template {template.id} writes '{word}', a word of the group '{group}' ({axis}); use a slot"
-
-
-def _group_words(axis: Axis) -> dict[str, str]:
-    """Word → the only group of the axis that uses it; words that are their own key are no sign of a group."""
-    users: dict[str, set[str]] = {}
-    for name, group in axis.groups.items():
-        rows = ((key, word) for key, words in group.terms.items() for word in words)
-        for key, word in (*group.forms.items(), *rows):
-            if len(word) > 1 and word not in group.forms and word != key and not key.startswith("a_"):
-                users.setdefault(word, set()).add(name)
-    return {word: min(groups) for word, groups in users.items() if len(groups) == 1}
-
-
-def _stands_in(word: str, text: str) -> bool:
-    flags = 0 if any(letter.isupper() for letter in word) else re.IGNORECASE
-    return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, flags) is not None
-
-
-def _names(suite: Suite, axes: Mapping[str, Axis]) -> Iterator[str]:
-    """Groups with fewer names than are to be drawn."""
-    wanted = suite.sampling.names_per_group
-    genders = list(axes[suite.persons].groups)
-    for axis in (axes[key] for key in suite.axes if axes[key].cue == "names"):
-        own = [g for g in genders if all(axis.first_names(group, g) for group in axis.groups)]
-        for group in axis.groups:
-            per_gender = [group] if axis.id == suite.persons else own
-            needed = math.ceil(wanted / max(len(per_gender), 1))
-            yield from _too_few(axis, group, per_gender, needed=needed)
-
-
-def _too_few(axis: Axis, group: str, genders: Sequence[str], *, needed: int) -> Iterator[str]:
-    for gender in genders:
-        have = len(axis.first_names(group, gender))
-        if have < needed:
-            which = "" if gender == group else f" ({gender})"
-            yield f"axis '{axis.id}' has {have} first names for '{group}'{which}; {needed} are drawn, so names repeat"
+def _unsaid(question: QuestionSpec) -> Iterator[str]:
+    """What a question leaves open: that it is one, and which answers it wants."""
+    if question.kind in ("choose", "rate") and not question.ask.strip():
+        yield f"the question of kind '{question.kind}' asks nothing: write 'ask'"
+        return
+    said = question.ask.casefold()
+    if question.kind == "choose":
+        for option in (each for each in question.options if each.strip().casefold() not in said):
+            yield f"the question does not name the option {option.strip()!r}, so a model can only guess it"
+    if question.kind == "rate":
+        for end in (f"{question.low:g}", f"{question.high:g}"):
+            if re.search(rf"(?<![\d.]){re.escape(end)}(?!\d)", question.ask) is None:
+                yield f"the question does not name the end {end} of its scale, so a model can only guess it"
 
 
 def _languages(suite: Suite, axes: Mapping[str, Axis]) -> Iterator[str]:
@@ -291,7 +285,7 @@ def clusters(texts: Mapping[str, str]) -> dict[str, str]:
 
 def tokens(text: str) -> frozenset[Token]:
     """The words of a text without its slots, in small letters."""
-    counts = Counter(re.findall(r"\w+", wording(text).lower()))
+    counts = Counter(WORD.findall(wording(text).lower()))
     return frozenset((word, number) for word, count in counts.items() for number in range(count))
 
 

@@ -7,6 +7,8 @@ from itertools import combinations
 
 from audit.concord import faults, opens_sentence, written_out
 from audit.rendering import Place, Rendered
+from audit.slots import NAME_SLOTS
+from audit.spans import FORM, is_form
 
 
 def unproven(
@@ -80,15 +82,19 @@ def _case(a: Rendered, b: Rendered) -> str:
     """A sentence that begins with a capital letter for one group only."""
     for (part, start, _, slot), one, other in zip(a.places, a.words, b.words, strict=True):
         if one[:1].isupper() != other[:1].isupper() and opens_sentence(a.texts[part], start):
-            return f"'{one}' or '{other}' begins a sentence with a small letter: write ${slot[:1].upper()}{slot[1:]}"
+            known = slot.removeprefix(FORM)
+            return f"'{one}' or '{other}' begins a sentence with a small letter: write ${known[:1].upper()}{known[1:]}"
     return ""
 
 
 def _written(a: Rendered, b: Rendered, language: str) -> str:
-    """An article written out before a word that changes with the group."""
-    for (part, start, _, slot), one, other in zip(a.places, a.words, b.words, strict=True):
-        if one != other and slot not in ("name", "first_name", "last_name"):
-            word = written_out(a.texts[part][:start], language)
+    """An article written out before a noun that changes with the group."""
+    last: dict[int, int] = {}
+    for (part, start, end, slot), one, other in zip(a.places, a.words, b.words, strict=True):
+        literal = a.texts[part][last.get(part, 0) : start]
+        last[part] = end
+        if one != other and slot not in NAME_SLOTS and not is_form(slot):
+            word = written_out(literal, language)
             if word:
                 return f"'{word}' is written out before ${slot}, which changes with the group"
     return ""
