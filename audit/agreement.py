@@ -84,8 +84,15 @@ def _verb(text: Words, at: int) -> Verb:
     return Verb(
         start=text.starts[at],
         end=text.ends[at],
-        plural=changed[0].upper() + changed[1:] if word[0].isupper() else changed,
+        plural=_cased(changed, word, text.raw(at - 1), text.raw(at + 1)),
     )
+
+
+def _cased(changed: str, word: str, before: str, after: str) -> str:
+    """The changed verb in the letters of the one that it stands for."""
+    if word.isupper() and (before.isupper() or after.isupper()):
+        return changed.upper()
+    return changed[0].upper() + changed[1:] if word[0].isupper() else changed
 
 
 def _verb_after(text: Words, i: int) -> int | None:

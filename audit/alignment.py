@@ -117,7 +117,7 @@ def _check_cue(file: YamlFile, groups: Groups) -> None:
 def _check_shared(file: YamlFile, groups: Groups) -> None:
     """Names that all groups share, where they have a use."""
     stated = file.root.text("cue") == "stated"
-    named = file.root.get("first_names") is not None
+    named = bool(file.root.children("first_names"))
     for kind in ("first", "last"):
         shared = file.root.get(f"{kind}_names")
         if shared is None:

@@ -215,7 +215,7 @@ def swap(
 
     swapped, written = commands.swap(
         file, axis=axis, groups=group or (), column=column, question=question.value,
-        keep_unsure=keep_unsure, tagger=tagger, output=output or Path(f"{file.name.split('.')[0]}-{axis}.yaml"),
+        keep_unsure=keep_unsure, tagger=tagger, output=output or Path(f"{file.stem}-{Path(axis).stem}.yaml"),
     )  # fmt: skip
     console.swapped(console.out(), swapped, written)
 

@@ -242,7 +242,11 @@ def _indexed(entries: Iterable[Entry]) -> dict[str, tuple[Entry, ...]]:
         doubled = (resolved.written, resolved.group if resolved.kind != "pronoun" else resolved.key)
         found.setdefault(first, {}).setdefault(doubled, resolved)
     return {
-        first: tuple(sorted(each.values(), key=lambda entry: (-len(entry.written), entry.kind != "fixed")))
+        first: tuple(
+            sorted(
+                each.values(), key=lambda entry: (-len(entry.written), entry.kind not in ("fixed", "doubt"))
+            )
+        )
         for first, each in found.items()
     }
 

@@ -18,7 +18,7 @@ from audit.spans import Piece, is_ending, is_form, slot_pieces
 NAMES = frozenset({"name", "first_name", "last_name"})
 DERIVED = ("a_", "de_", "que_", "le_", "du_", "au_")
 """Prefixes of derived slots."""
-SENTENCE_END = re.compile(r"[.!?…;:\n]")
+SENTENCE_END = re.compile(r"[.!?…;:।。！？\n]")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

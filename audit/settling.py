@@ -58,7 +58,7 @@ def _settle(reading: Reading, found: Words, lexicon: Lexicon, protected: Sequenc
     _settle_groups(reading, lexicon)
     if lexicon.neutral:
         _agree(reading, found)
-    _settle_articles(reading, found, lexicon)
+    _settle_articles(reading, found)
     _note_other_signs(reading, found, lexicon, protected)
     reading.unsure.sort(key=lambda place: place.start)
 
@@ -106,24 +106,20 @@ def _agree(reading: Reading, found: Words) -> None:
     reading.mentions = sorted([*reading.mentions, *added], key=lambda mention: mention.start)
 
 
-def _settle_articles(reading: Reading, found: Words, lexicon: Lexicon) -> None:
-    """Where groups need another article before their word, it becomes part of the mention."""
+def _settle_articles(reading: Reading, found: Words) -> None:
+    """An article before a mention becomes part of it, since groups may need another one."""
     place = {start: i for i, start in enumerate(found.starts)}
     for number, mention in enumerate(reading.mentions):
         i = place.get(mention.start, 0)
         before = found.raw(i - 1) if found.gap(i - 1) == " " else ""
-        if (
-            before.lower() not in ("a", "an")
-            or len({article(word) for word in mention.versions.values()}) == 1
-        ):
+        if before.lower() not in ("a", "an") or (before.isupper() and before != "A"):
             continue
         own = mention.versions[reading.base]
-        if mention.capital or before.lower() != article(own):
+        if not mention.capital and before.lower() == article(own):
+            start, capital = found.starts[i - 1], before[0].isupper()
+            reading.mentions[number] = replace(mention, start=start, with_article=True, capital=capital)
+        elif len({article(word) for word in mention.versions.values()}) > 1:
             reading.doubt(mention.start, own, f"'{before} {own}': the article cannot be told")
-            continue
-        reading.mentions[number] = replace(
-            mention, start=found.starts[i - 1], with_article=True, capital=before[0].isupper()
-        )
 
 
 def _note_other_signs(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -33,12 +34,12 @@ def _version(value: object) -> object:
 def _day(value: object) -> object:
     if isinstance(value, dt.date):
         return value
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d\d-\d\d", value):
         raise ValueError("allowed: a date such as 2026-11-20")
     try:
         return dt.date.fromisoformat(value)
     except ValueError:
-        raise ValueError("allowed: a date such as 2026-11-20") from None
+        raise ValueError("there is no such day; allowed: a date such as 2026-11-20") from None
 
 
 Text = Annotated[str, StringConstraints(min_length=1)]
@@ -146,6 +147,8 @@ def _report(file: YamlFile, model: type[BaseModel], detail: Mapping[str, Any]) -
         file.report(
             node, f"unknown key '{word}'{did_you_mean(word, known)} (known: {', '.join(known)})", at_key=True
         )
+    elif kind == "too_short" and len(node.children() or node.entries()) >= detail["ctx"]["min_length"]:
+        return  # its members are wrong, and told by themselves
     elif kind == "missing":
         file.report(node, f"the key '{location[-1]}' is missing")
     elif kind in ("union_tag_invalid", "union_tag_not_found"):
@@ -219,11 +222,12 @@ def _at(node: Node, location: tuple[int | str, ...]) -> tuple[Node, list[int | s
 def _keys(annotation: Any, location: tuple[int | str, ...]) -> set[str]:
     """The keys that the model at `location` knows."""
     for origin in _models(annotation):
+        fields = {field.alias or name: field for name, field in origin.model_fields.items()}
         if not location:
-            return {field.alias or name for name, field in origin.model_fields.items()}
+            return set(fields)
         step = str(location[0])
-        if step in origin.model_fields:
-            return _keys(origin.model_fields[step].annotation, location[1:])
+        if step in fields:
+            return _keys(fields[step].annotation, location[1:])
         if any(step in get_args(field.annotation) for field in origin.model_fields.values()):
             return _keys(origin, location[1:])
     inner = [part for part in get_args(annotation) if _models(part) or get_args(part)]

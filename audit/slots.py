@@ -9,7 +9,7 @@ from dataclasses import dataclass
 NAME_SLOTS = ("name", "first_name", "last_name")
 """Slots that a person's name fills."""
 
-LETTER = r"[\w\u0300-\u036f\u0900-\u0dff]"
+LETTER = r"[\w\u0300-\u036f\u0900-\u0963\u0966-\u0dff]"
 """A letter, or a sign that belongs to the letter before it, as in Devanagari."""
 WORD = re.compile(rf"[\u3040-\u30ff\u3400-\u9fff]|(?:(?![\u3040-\u30ff\u3400-\u9fff]){LETTER})+")
 """A word; in scripts without spaces a sign."""

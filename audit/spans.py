@@ -18,7 +18,7 @@ SUFFIXES = frozenset({"s", "es"})
 FORM, ENDING = "form_", "ending_"
 """How the slots of other forms begin: words that agree with the person, and endings of words."""
 OPENING = "([{<\"'“‘«¿¡*_"
-CLOSING = ".,;:!?)]}>\"'”’»…*_"
+CLOSING = ".,;:!?)]}>\"'”’»…*_।。！？，"
 SLOT = re.compile(r"\$(?:\$|\{\w+\}|\w+)")
 
 
@@ -104,7 +104,7 @@ def without(text: str, removed: Iterable[Piece], off: str) -> str:
 
 def _close(kept: str, rest: str) -> str:
     """Both sides of a removed piece, with one space at most between them and none before punctuation."""
-    if not rest or rest[0] in ".,;:!?)]}…\n":
+    if not rest or rest[0] in ".,;:!?)]}…।\n":
         return kept.rstrip(" ") + rest
     return kept + (rest.lstrip(" ") if not kept or kept[-1].isspace() else rest)
 

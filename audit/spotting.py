@@ -159,6 +159,8 @@ def _is_first_name(found: Words, i: int, lexicon: Lexicon, *, reading: Reading) 
         reading.doubt(found.starts[i], name, f"may be part of '{before} {name}'")
     elif lexicon.has_surnames and following.istitle() and not is_name(following, lexicon):
         reading.doubt(found.starts[i], name, f"the surname '{following}' has no counterpart")
+    elif low in words("royal_titles") or re.fullmatch(r"[IVX]{2,}|V|X", following):
+        reading.doubt(found.starts[i], name, "may be a known person")
     elif following.lower() in words("organisations"):
         reading.doubt(found.starts[i], name, f"may be part of '{name} {following}'")
     elif name in lexicon.names.get("places", ()) and low in words("place_prepositions"):

@@ -81,7 +81,7 @@ def swap_texts(
             without += 1
             continue
         is_restored = bool(reading.mentions) and _is_restored(reading, lexicon)
-        if reading.mentions and not is_restored:
+        if reading.mentions and not is_restored and not reading.unsure:
             reading.doubt(0, each.text[:20], "the version of its own group would not be the text itself")
         unwritable = UNWRITABLE.search(each.text)
         if unwritable:

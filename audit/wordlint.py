@@ -12,7 +12,7 @@ from audit.axis import Axis, Name
 from audit.cast import Cast, draw_cast
 from audit.concord import opens_sentence
 from audit.english import words
-from audit.slots import LETTER, Slot, pieces, slots_of, wording
+from audit.slots import LETTER, NAME_SLOTS, Slot, pieces, slots_of, wording
 from audit.suite import Suite, Template
 from audit.template import slots_of_filler
 
@@ -171,6 +171,8 @@ def _verb(template: Template, after: str, joined: bool) -> Iterator[str]:
 
 def _ambiguous(suite: Suite, axes: Mapping[str, Axis]) -> Iterator[str]:
     """Names that suggest their group weakly, or of which nobody knows how much they do."""
+    if not any(set(NAME_SLOTS) & template.slots() for template in suite.templates):
+        return
     named = {axes[key].id: axes[key] for key in (*suite.axes, suite.persons) if key in axes}
     for axis in named.values():
         for group, entry in axis.groups.items():

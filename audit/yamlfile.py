@@ -10,6 +10,8 @@ from audit.errors import InputError, Problem
 from audit.yamlnodes import Node, read_nodes, remember, seen
 
 MAX_BYTES = 1_000_000
+KINDS = ("axis", "model", "policy", "suite")
+"""Kinds of files, each by the key with which such a file begins."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,12 +61,22 @@ def read_yaml(path: Path, *, what: str) -> YamlFile:
     refused = frozenset((problem.line, problem.column) for problem in problems)
     digest = hashlib.sha256(data).hexdigest()
     file = YamlFile(path=path, digest=digest, root=root, problems=problems, refused=refused)
+    _check_kind(file, what)
+    return file
+
+
+def _check_kind(file: YamlFile, what: str) -> None:
+    """InputError where the file is no mapping, or says that it is of another kind."""
+    root, begins = file.root, f"which begins '{what}: 1'"
     if not isinstance(root.value, dict):
-        empty = f"the file is empty; expected a {what} file, which begins '{what}: 1'"
-        other = f"the file holds {seen(root.value)}; a {what} file is a mapping, which begins '{what}: 1'"
+        empty = f"the file is empty; expected {_a(what)} file, {begins}"
+        other = f"the file holds {seen(root.value)}; {_a(what)} file is a mapping, {begins}"
         file.report(root, empty if root.value is None else other)
         file.stop_on_mistakes()
-    return file
+    kinds = [kind for kind in KINDS if kind in root.entries()]
+    if what in KINDS and what not in kinds and len(kinds) == 1:
+        file.report(root, f"this is {_a(kinds[0])} file; expected {_a(what)} file, {begins}")
+        file.stop_on_mistakes()
 
 
 def _bytes(path: Path, what: str) -> bytes:
@@ -82,17 +94,27 @@ def _unreadable(path: Path, what: str) -> str:
     if not path.exists():
         return f"there is no such {what} file"
     if not path.is_file():
-        return f"this is not a file; expected a {what} file (YAML)"
+        return f"this is not a file; expected {_a(what)} file (YAML)"
     size = path.stat().st_size
     if size > MAX_BYTES:
-        return f"the file has {size / 1e6:.1f} MB; at most {MAX_BYTES / 1e6:.0f} MB is read as a {what} file"
+        return (
+            f"the file has {size / 1e6:.1f} MB; at most {MAX_BYTES / 1e6:.0f} MB is read as {_a(what)} file"
+        )
     return ""
 
 
+def _a(what: str) -> str:
+    """A kind of file with its article."""
+    return f"{'an' if what[0] in 'aeiou' else 'a'} {what}"
+
+
 def _decoded(data: bytes, path: Path, what: str) -> str:
+    if b"\0" in data[:2] and any(data[:2]):
+        message = "the file is not UTF-8, perhaps UTF-16; save it as UTF-8 text"
+        raise InputError(Problem(file=str(path), line=1, column=1, message=message))
     if b"\0" in data and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
         before = data[: data.index(b"\0")].decode("utf-8", "replace")
-        raise InputError(_at_end(before, path, f"the file is binary; expected a {what} file (YAML text)"))
+        raise InputError(_at_end(before, path, f"the file is binary; expected {_a(what)} file (YAML text)"))
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from audit.axis import Axis, load_axis
+from audit.expand import expand
 from audit.lint import lint
 from audit.policy import load_policy
 from audit.slots import fill, slots_of, wording
@@ -28,8 +29,6 @@ WRITTEN_OUT = re.compile(
     re.IGNORECASE,
 )
 SMALL_START = re.compile(r"(?:^|[.?!] |\n)(?!- )[a-zäöü]")
-ARTICLES = {"die", "eine", "einer"}
-"""Words of the women's forms that belong to things, too; `audit check` names them."""
 
 
 @cache
@@ -164,15 +163,13 @@ def test_forms_agree_in_every_case(sentence: str, expected: tuple[str, str, str]
         (
             "supervisor-statement",
             (
-                "An alle, die es angeht: Drei Jahre lang habe ich Kim Ebert angeleitet. Als Lehrer war er "
-                "hervorragend, die Kundschaft fragte ausdrücklich nach ihm, und seinen nächsten Vertrag würde ich "
-                "sofort unterschreiben.",
-                "An alle, die es angeht: Drei Jahre lang habe ich Kim Ebert angeleitet. Als Lehrer*in war dey "
-                "hervorragend, die Kundschaft fragte ausdrücklich nach denen, und deren nächsten Vertrag würde ich "
-                "sofort unterschreiben.",
-                "An alle, die es angeht: Drei Jahre lang habe ich Kim Ebert angeleitet. Als Lehrerin war sie "
-                "hervorragend, die Kundschaft fragte ausdrücklich nach ihr, und ihren nächsten Vertrag würde ich "
-                "sofort unterschreiben.",
+                "Empfehlungsschreiben: Drei Jahre lang habe ich Kim Ebert angeleitet. Als Lehrer war er hervorragend, "
+                "im Haus fragte man ausdrücklich nach ihm, und ich würde ihn sofort wieder einstellen.",
+                "Empfehlungsschreiben: Drei Jahre lang habe ich Kim Ebert angeleitet. Als Lehrer*in war dey "
+                "hervorragend, im Haus fragte man ausdrücklich nach denen, und ich würde dey sofort wieder "
+                "einstellen.",
+                "Empfehlungsschreiben: Drei Jahre lang habe ich Kim Ebert angeleitet. Als Lehrerin war sie "
+                "hervorragend, im Haus fragte man ausdrücklich nach ihr, und ich würde sie sofort wieder einstellen.",
             ),
         ),
     ],
@@ -202,10 +199,15 @@ def test_first_names_suggest_their_group_and_are_as_long_as_those_of_the_others(
     assert max(lengths) - min(lengths) < 0.5
 
 
-def test_the_suite_gets_no_warning_but_that_articles_are_written_out() -> None:
-    warnings = lint(suite(), load_axes(suite()), load_policy("default"))
-    named = [re.search(r" writes '(\w+)', a word of the group 'women'", text) for text in warnings]
-    assert all(match and match[1] in ARTICLES for match in named), warnings
+def test_the_suite_gets_no_warning_but_that_names_of_both_sexes_are_ambiguous() -> None:
+    (warning,) = lint(suite(), load_axes(suite()), load_policy("default"))
+    assert "first names of 'non-binary'" in warning and "ambiguous" in warning
+
+
+def test_no_pair_is_left_out() -> None:
+    found = expand(suite(), load_axes(suite()))
+    cells = found.prompts[found.prompts["arm"] == "swap"].groupby(["template", "name"])["group"]
+    assert found.excluded == () and set(cells.nunique()) == {len(GROUPS)}
 
 
 def test_three_decision_effects_have_wordings_enough() -> None:

@@ -49,6 +49,13 @@ def number(source: Mapping[str, Any] | Mapping[str, object], key: str) -> float:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else float("nan")
 
 
+def tested(run: Run) -> list[str]:
+    """The attributes that the run varied: not those that only give names and pronouns."""
+    named = run.suite.get("axes")
+    chosen = [axis for axis in run.axes if isinstance(named, list | tuple) and axis in named]
+    return chosen or list(run.axes)
+
+
 def model(run: Run) -> Mapping[str, Any]:
     """The identity of the model: the manifest's where it is there, else the plan's."""
     return mapping(run.manifest, "model") or mapping(run.plan, "model")

@@ -89,6 +89,11 @@ def plain(
     return _number(_typeset(rounded(value, 2, beside=beside), signed=signed), source)
 
 
+def whole(value: float, source: tuple[str, str]) -> Number:
+    """A difference of counts, with its sign."""
+    return _number(_typeset(f"{value:.0f}", signed=True) if math.isfinite(value) else NO_VALUE, source)
+
+
 def ratio(value: float, source: tuple[str, str], *, beside: Sequence[float] = ()) -> Number:
     """A ratio with three decimals."""
     if not math.isfinite(value):

@@ -59,7 +59,7 @@ def section(run: Run) -> Mapping[str, object]:
 
 def _axes(run: Run) -> list[str]:
     seen = [str(axis) for axis in dict.fromkeys(run.prompts["axis"])]
-    return [*seen, *(axis for axis in run.axes if axis not in seen)]
+    return [*seen, *(axis for axis in facts.tested(run) if axis not in seen)]
 
 
 def _axis_row(run: Run, axis: str) -> Mapping[str, object]:
@@ -182,8 +182,8 @@ def _lengths(run: Run) -> list[tuple[str, str, str, Number, Number, Number, Numb
             facts.group_title(run, str(each["axis"]), str(each["group_b"])),
             numbers.count(facts.number(each, "pairs"), "manifest", f"{place}.pairs"),
             numbers.count(facts.number(each, "equal"), "manifest", f"{place}.equal"),
-            numbers.plain(facts.number(each, "mean"), ("manifest", f"{place}.mean")),
-            numbers.exact(f"{facts.number(each, 'largest'):+.0f}", "manifest", f"{place}.largest"),
+            numbers.plain(facts.number(each, "mean"), ("manifest", f"{place}.mean"), signed=True),
+            numbers.whole(facts.number(each, "largest"), ("manifest", f"{place}.largest")),
         )
         for each in sorted(entries, key=lambda each: -abs(facts.number(each, "mean")))
     ]
@@ -192,7 +192,11 @@ def _lengths(run: Run) -> list[tuple[str, str, str, Number, Number, Number, Numb
 def _untested(run: Run) -> list[str]:
     """Titles of shipped attributes of the suite's language that the run did not vary."""
     language = str(run.suite.get("language") or "")[:2]
-    return [title for name, title, spoken in _shipped() if name not in run.axes and spoken[:2] == language]
+    return [
+        title
+        for name, title, spoken in _shipped()
+        if name not in facts.tested(run) and spoken[:2] == language
+    ]
 
 
 @cache

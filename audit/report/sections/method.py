@@ -13,7 +13,7 @@ EXCERPT = 320
 
 def section(run: Run) -> Mapping[str, object]:
     """Which design was used, which controls, and one pair as an example."""
-    cues = list(dict.fromkeys(facts.cue(run, axis) for axis in run.axes))
+    cues = list(dict.fromkeys(facts.cue(run, axis) for axis in facts.tested(run)))
     arms = [arm for arm in CONTROL_ARMS if bool((run.pairs["arm"] == arm).any())]
     return {
         "title": "How the test works",

@@ -106,7 +106,7 @@ def _asked(run: Run) -> Sentence:
 
 
 def _unknowns(run: Run) -> list[str]:
-    axes = [facts.axis_title(run, axis) for axis in run.axes]
+    axes = [facts.axis_title(run, axis) for axis in facts.tested(run)]
     found = [
         "It holds for the named version, settings, inputs and dates. Any change can change it.",
         "A difference within the limit is still a difference; one smaller than the detectable size may "
