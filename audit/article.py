@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _NUMBER_AN = re.compile(r"(8|1[18](?!\d))[\d,]*|(1[18],\d{3}(?!,))")
 _SILENT_H = re.compile(r"hour|honou?r|honest|heir")
@@ -22,6 +23,7 @@ def article(word: str) -> str:
     return _of_number(token[0]) if token[0][0].isdigit() else _of_word(token[0])
 
 
+@lru_cache(maxsize=10_000)
 def with_article(word: str) -> str:
     """`word` with its article before it: `a nurse`, `an hourly worker`."""
     return f"{article(word)} {word}"

@@ -51,7 +51,9 @@ def _rows(value: object) -> object:
     if isinstance(value, str):
         return (value,)
     if not isinstance(value, list | tuple) or not value:
-        raise ValueError("allowed: a text (in quotes where it reads as a number), or a list of one text or more")
+        raise ValueError(
+            "allowed: a text (in quotes where it reads as a number), or a list of one text or more"
+        )
     return value
 
 

@@ -11,7 +11,7 @@ from statistics import fmean, pstdev
 from audit.axis import Name
 from audit.records import content_id
 
-ORDERS = 64
+ORDERS = 512
 """Orders of one list that are looked at; the best balanced one counts."""
 
 

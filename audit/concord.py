@@ -23,8 +23,8 @@ _SHORT = re.compile(
 """Abbreviations whose full stop ends no sentence."""
 _EN_ARTICLE = re.compile(r"\b([Aa]n?) ([\w'-]+)")
 _EN_VERB = re.compile(
-    r"\b(?:(?:he|she|xe|ze) (?P<verb>are|have|were|do|don't|aren't|haven't|weren't)|"
-    r"they (?:is|has|was|does|doesn't|isn't|hasn't|wasn't)|(?:are|have|do) (?:he|she|xe|ze)|(?:has|does) they|"
+    r"\b(?:(?:he|she|xe|ze) (?P<verb>are|have|were|do|(?:do|are|have|were)n['’]t)|(?:he|she|xe|ze)['’](?:re|ve)|"
+    r"they (?:(?:is|has|was|does)(?:n['’]t)?)|they['’]s|(?:are|have|do) (?:he|she|xe|ze)|(?:has|does) they|"
     r"(?:\A|(?<=[.!?:;,\n] )|(?<=\n)|(?<=where )|(?<=when )|(?<=why )|(?<=how )|(?<=who )|(?<=and )|(?<=or ))"
     r"(?:is|was) they)\b(?!/)",
     re.IGNORECASE,
@@ -141,7 +141,7 @@ def _english(text: str) -> Iterator[tuple[int, int]]:
 
 def _subjunctive(verb: str | None) -> str:
     """The verb as it may stand after a singular pronoun in some clauses; `don't` and `haven't` may in none."""
-    plain = (verb or "").lower()
+    plain = (verb or "").lower().replace("’", "'")
     return "were" if plain == "weren't" else plain
 
 

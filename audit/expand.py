@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 from audit.axis import Axis
 from audit.cast import Cast, Words, draw_cast
 from audit.errors import InputError
-from audit.grammar import derived
+from audit.grammar import ALL_FORMS, derived, prefixes
 from audit.lint import clusters
 from audit.proof import unproven
 from audit.records import PAIRS, PROMPTS, SWAP_PROOF, Arm, Exclusion, Expansion, Table, content_id
@@ -65,7 +66,7 @@ class _Cell:
     expected: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class _Value:
     """One value of a filler; it may hold slots of the axes."""
 
@@ -73,17 +74,24 @@ class _Value:
     text: str
     language: str
 
-    @property
+    @cached_property
     def label(self) -> str:
         """The value as a stratum is called."""
         return "".join(piece if isinstance(piece, str) else piece.name for piece in pieces(self.text))
 
-    def words(self, words: Words) -> dict[str, str]:
+    @cached_property
+    def fixed(self) -> Words | None:
+        """Its words where they hang on nobody: no slot stands in it, and the language derives nothing by forms."""
+        if "$" in self.text or prefixes(self.language, ALL_FORMS) != prefixes(self.language):
+            return None
+        return {self.slot: self.text, **derived(self.language, {self.slot: self.text}, {})}
+
+    def words(self, words: Words) -> Words:
         """The filler's slot, and those that the language derives of it, for somebody's words."""
-        if "$" not in self.text:
-            value = self.text
-        else:
-            value = "".join(p if isinstance(p, str) else p.filled(words[p.name]) for p in pieces(self.text))
+        if self.fixed is not None:
+            return self.fixed
+        parts = (p if isinstance(p, str) else p.filled(words[p.name]) for p in pieces(self.text))
+        value = "".join(parts)
         return {self.slot: value, **derived(self.language, {self.slot: value}, words)}
 
 
@@ -247,20 +255,22 @@ def _expand_template(rows: _Rows, work: _Work) -> Iterator[None]:
     if not (plain.slots | filled) & cast.sets:
         rows.leave_out(what, "uses no slot that this axis sets")
         return
-    lacking: dict[str, int] = {}
+    lacking: Counter[tuple[str, str]] = Counter()
     for index, person in enumerate(cast.persons):
         missing = {group: work.missing(words) for group, words in person.items()}
         groups = [group for group in cast.groups if not missing[group]]
         if len(groups) < 2:
-            slots = ", $".join(sorted(set().union(*missing.values())))
-            lacking[slots] = lacking.get(slots, 0) + 1
+            lacking[what, ", $".join(sorted(set().union(*missing.values())))] += 1
             continue
+        for group in cast.groups:
+            if missing[group]:
+                lacking[f"{what}, {group}", ", $".join(sorted(missing[group]))] += 1
         for fills in work.fills(index):
             _expand_cell(rows, work, index=index, fills=fills, groups=groups)
             yield
-    for slots, count in lacking.items():
+    for (place, slots), count in lacking.items():
         some = "" if count == len(cast.persons) else f" for {count} of {len(cast.persons)} persons"
-        rows.leave_out(what, f"no words for ${slots}{some}")
+        rows.leave_out(place, f"no words for ${slots}{some}")
 
 
 def _expand_cell(rows: _Rows, work: _Work, *, index: int, fills: Fills, groups: Sequence[str]) -> None:

@@ -57,8 +57,8 @@ _DERIVED: Mapping[str, Mapping[str, Callable[[str, Forms], str]]] = {
         "au": _elided("à l'", "au"),
     },
 }
-_NEEDS_FORM = frozenset({"le", "du", "au"})
-"""Prefixes that exist where the person's group has a form of that name."""
+ALL_FORMS = frozenset({"le", "du", "au"})
+"""Forms that derived slots are made with: their prefixes exist where the person's group has a form of that name."""
 _OF_NAMES = frozenset({"de", "que"})
 """Prefixes that names take too."""
 
@@ -68,7 +68,7 @@ def prefixes(language: str, forms: Collection[str] = ()) -> tuple[str, ...]:
     return tuple(
         prefix
         for prefix in _DERIVED.get(_plain(language), {})
-        if prefix not in _NEEDS_FORM or prefix in forms
+        if prefix not in ALL_FORMS or prefix in forms
     )
 
 

@@ -252,14 +252,21 @@ def _unsaid(question: QuestionSpec) -> Iterator[str]:
     if question.kind in ("choose", "rate") and not question.ask.strip():
         yield f"the question of kind '{question.kind}' asks nothing: write 'ask'"
         return
-    said = question.ask.casefold()
     if question.kind == "choose":
-        for option in (each for each in question.options if each.strip().casefold() not in said):
+        for option in (each for each in question.options if not _names(question.ask, each)):
             yield f"the question does not name the option {option.strip()!r}, so a model can only guess it"
     if question.kind == "rate":
         for end in (f"{question.low:g}", f"{question.high:g}"):
             if re.search(rf"(?<![\d.]){re.escape(end)}(?!\d)", question.ask) is None:
                 yield f"the question does not name the end {end} of its scale, so a model can only guess it"
+
+
+def _names(text: str, option: str) -> bool:
+    """Whether an option stands in a text as a whole: "no" does not stand in "know"."""
+    wanted, said = (WORD.findall(each.casefold()) for each in (option, text))
+    if not wanted:
+        return option.strip() in text
+    return any(said[at : at + len(wanted)] == wanted for at in range(len(said)))
 
 
 def _languages(suite: Suite, axes: Mapping[str, Axis]) -> Iterator[str]:

@@ -9,18 +9,26 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from audit.records import Message, Prompt, Span
-from audit.slots import Slot, pieces
+from audit.slots import pieces
 from audit.spans import ENDING, FORM, PRONOUNS, SUFFIXES
 
 Turn = tuple[str, str]
 """Role and text of a message, with slots."""
+Piece = tuple[str, str, bool, str]
+"""A piece of a frame: a literal text; or the name of a slot, whether it gets a capital, how explanations know it."""
 Place = tuple[int, int, int, str]
 """A filled slot: part, start, end, and the slot as explanations know it."""
 quoted = json.encoder.encode_basestring
 """A text as JSON, other letters than those of ASCII kept."""
+
+
+@lru_cache(maxsize=10_000)
+def _quoted(slot: str) -> str:
+    """The name of a slot as JSON."""
+    return quoted(slot)
 
 
 def digest(text: str) -> str:
@@ -53,7 +61,8 @@ class Rendered:
     @property
     def spans(self) -> str:
         """JSON list of [part, start, end, slot]."""
-        return f"[{', '.join(f'[{part}, {start}, {end}, {quoted(slot)}]' for part, start, end, slot in self.places)}]"
+        places = [f"[{part}, {start}, {end}, {_quoted(slot)}]" for part, start, end, slot in self.places]
+        return f"[{', '.join(places)}]"
 
     @cached_property
     def words(self) -> tuple[str, ...]:
@@ -69,25 +78,17 @@ class Rendered:
         )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Hole:
-    """A slot of a frame: the slot, and the name that explanations know it by."""
-
-    slot: Slot
-    known_as: str
-
-
 @dataclass(frozen=True, kw_only=True)
 class Frame:
     """The messages of a template, cut at their slots."""
 
     roles: tuple[str, ...]
-    parts: tuple[tuple[str | Hole, ...], ...]
+    parts: tuple[tuple[Piece, ...], ...]
 
     @cached_property
     def slots(self) -> frozenset[str]:
         """Names of all slots."""
-        return frozenset(piece.slot.name for part in self.parts for piece in part if isinstance(piece, Hole))
+        return frozenset(name for part in self.parts for _, name, _, _ in part if name)
 
     def filled(self, words: Mapping[str, str]) -> Rendered:
         """The prompt with these words; KeyError for a slot without a word."""
@@ -96,14 +97,18 @@ class Frame:
         for number, part in enumerate(self.parts):
             found: list[str] = []
             at = 0
-            for piece in part:
-                if isinstance(piece, str):
-                    value = piece
-                else:
-                    value = piece.slot.filled(words[piece.slot.name])
-                    places.append((number, at, at + len(value), piece.known_as))
+            for literal, name, capital, known_as in part:
+                if not name:
+                    found.append(literal)
+                    at += len(literal)
+                    continue
+                value = words[name]
+                if capital:
+                    value = value[:1].upper() + value[1:]
+                end = at + len(value)
+                places.append((number, at, end, known_as))
                 found.append(value)
-                at += len(value)
+                at = end
             texts.append("".join(found))
         return Rendered(roles=self.roles, texts=tuple(texts), places=tuple(places))
 
@@ -115,15 +120,15 @@ def frame(turns: Sequence[Turn], forms: Collection[str] = ()) -> Frame:
     )
 
 
-def _holes(text: str, forms: Collection[str]) -> tuple[str | Hole, ...]:
+def _holes(text: str, forms: Collection[str]) -> tuple[Piece, ...]:
     """Literal texts and holes of a text, in order."""
-    found: list[str | Hole] = []
+    found: list[Piece] = []
     for piece in pieces(text):
         if isinstance(piece, str):
-            found.append(piece)
+            found.append((piece, "", False, ""))
             continue
-        before = found[-1] if found and isinstance(found[-1], str) else ""
-        found.append(Hole(slot=piece, known_as=_known_as(piece.name, forms, before)))
+        before = found[-1][0] if found else ""
+        found.append(("", piece.name, piece.capital, _known_as(piece.name, forms, before)))
     return tuple(found)
 
 

@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 
-from audit.agreement import is_third_person
+from audit.agreement import PLURAL, is_third_person
 from audit.axis import Axis, Name
 from audit.cast import Cast, draw_cast
 from audit.concord import opens_sentence
 from audit.english import words
 from audit.slots import LETTER, NAME_SLOTS, Slot, pieces, slots_of, wording
-from audit.suite import Suite, Template
+from audit.suite import QuestionSpec, Suite
 from audit.template import slots_of_filler
 
 AMBIGUOUS = 0.5
@@ -21,19 +21,21 @@ AMBIGUOUS = 0.5
 LENGTHS = 1.5
 """Letters by which the names that are drawn may differ in length between groups."""
 SHOWN_NAMES = 3
+_VERBS = frozenset({"are", "have", "were", "do", "does"})
+"""Forms that are verbs."""
+_ENDINGS = frozenset({"s", "es"})
+_BEFORE_BARE = re.compile(
+    r"\b(?:(?:did|would|should|could|can|may|might|must|will|shall|do|does|have|had|has|is|are|was|were)(?:n['’]t)?|"
+    r"can['’]t|won['’]t|cannot|(?:suggest|recommend|insist|request|ask|demand|propose)(?:s|ed)? that|lest)\s+\Z",
+    re.IGNORECASE,
+)
+"""What stands before a pronoun after which every group has the bare verb: did she work, ask that he be heard."""
 
 
 def lint_words(suite: Suite, axes: Mapping[str, Axis]) -> list[str]:
     """Warnings, one sentence each; none where nothing was found."""
-    return [
-        *_paraphrases(suite, axes),
-        *_leaks(suite, axes),
-        *_constant(suite, axes),
-        *_grammar(suite, axes),
-        *_names(suite, axes),
-        *_ambiguous(suite, axes),
-        *_lengths(suite, axes),
-    ]
+    checks = (_paraphrases, _leaks, _constant, _grammar, _names, _ambiguous, _lengths)
+    return list(dict.fromkeys(warning for check in checks for warning in check(suite, axes)))
 
 
 def _paraphrases(suite: Suite, axes: Mapping[str, Axis]) -> Iterator[str]:
@@ -51,15 +53,30 @@ def _paraphrases(suite: Suite, axes: Mapping[str, Axis]) -> Iterator[str]:
 
 
 def _leaks(suite: Suite, axes: Mapping[str, Axis]) -> Iterator[str]:
-    """Words of one group that a template writes out for all groups."""
+    """Words of one group that are written out for all groups."""
     patterns = {axis.id: _group_words(axis) for axis in axes.values()}
-    for template in suite.templates:
-        texts = [*(text for _, text in template.turns), *template.paraphrases]
+    own = {f"template {template.id}": template.group for template in suite.templates}
+    for where, texts in _written(suite):
         literal = " \n ".join(wording(text) for text in texts)
         for axis, known in patterns.items():
             for word, group in known.items():
-                if _stands_in(word, literal):
-                    yield f"template {template.id} writes '{word}', a word of the group '{group}' ({axis}); use a slot"
+                if own.get(where) != group and _stands_in(word, literal):
+                    yield f"{where} writes '{word}', a word of the group '{group}' ({axis}); use a slot"
+
+
+def _written(suite: Suite) -> Iterator[tuple[str, list[str]]]:
+    """Everything that is put before a model, with the words by which a warning refers to it."""
+    for template in suite.templates:
+        yield f"template {template.id}", [*(text for _, text in template.turns), *template.paraphrases]
+    yield "the question", asks(suite.question)
+    for name, filler in suite.fillers.items():
+        yield f"the filler '{name}'", list(filler.values)
+    yield "a neutral sentence", list(suite.controls.neutral_sentences)
+
+
+def asks(question: QuestionSpec) -> list[str]:
+    """The question in words, in every form that may be asked."""
+    return [question.ask, *(asks(question.otherwise) if question.otherwise is not None else ())]
 
 
 def _group_words(axis: Axis) -> dict[str, str]:
@@ -104,14 +121,19 @@ def _too_few(axis: Axis, group: str, genders: Sequence[str], *, needed: int) -> 
 
 def _constant(suite: Suite, axes: Mapping[str, Axis]) -> Iterator[str]:
     """Slots that never vary: a term that reads the same in every group, a filler with one value."""
-    used = {slot for template in suite.templates for slot in template.slots()} | set(
-        slots_of(suite.question.ask)
-    )
+    used = {slot for template in suite.templates for slot in template.slots()}
+    used |= {slot for text in asks(suite.question) for slot in slots_of(text)}
     for axis in (axes[key] for key in suite.axes):
-        terms = [group.terms for group in axis.groups.values()]
-        for key in sorted(set.intersection(*(set(each) for each in terms))):
-            if key in used and len({each[key] for each in terms}) == 1:
-                yield f"${key} never varies: it reads the same in every group of '{axis.id}'"
+        agreeing = {
+            slot for group in axis.groups.values() for terms in group.agree.values() for slot in terms
+        }
+        for slot in sorted(used - axis.forms - agreeing):
+            versions = {
+                tuple(axis.words(key, row=row).get(slot, "") for row in range(group.rows))
+                for key, group in axis.groups.items()
+            }
+            if len(versions) == 1 and any(next(iter(versions))):
+                yield f"${slot} never varies: it reads the same in every group of '{axis.id}'"
     for name, filler in suite.fillers.items():
         known = slots_of_filler(name, suite.language, axes.values())
         if len(filler.values) == 1 and "$" not in filler.values[0] and used & known:
@@ -120,53 +142,114 @@ def _constant(suite: Suite, axes: Mapping[str, Axis]) -> Iterator[str]:
 
 def _grammar(suite: Suite, axes: Mapping[str, Axis]) -> Iterator[str]:
     """Articles, capitals and verbs that cannot agree with every word that the slot beside them takes."""
-    small = {
+    small, english = _small(suite, axes), suite.language[:2] == "en"
+    pronouns = _pronouns(axes)
+    for where, texts in _written(suite):
+        for found in map(pieces, texts if not where.startswith("the filler ") else ()):
+            for number, slot in enumerate(found):
+                if isinstance(slot, Slot):
+                    before = "".join(each if isinstance(each, str) else "x" for each in found[:number])
+                    opens = slot.name in small and not slot.capital and opens_sentence(before, len(before))
+                    told = [_capital(slot)] if opens else []
+                    told += [*_article(before, slot), *_verb(found, number, pronouns)] if english else []
+                    yield from (f"{where} {each}" for each in told)
+
+
+def _capital(slot: Slot) -> str:
+    return f"begins a sentence with ${slot.name}; write ${slot.name[0].upper()}{slot.name[1:]}"
+
+
+def _small(suite: Suite, axes: Mapping[str, Axis]) -> set[str]:
+    """Slots that take some word with a small first letter."""
+    found = {
         slot
-        for axis in axes.values() for group in axis.groups
-        for slot, word in axis.words(group).items() if word[:1].islower()
+        for axis in axes.values() for key, group in axis.groups.items()
+        for row in range(group.rows) for person in group.agree or ("",)
+        for slot, word in axis.words(key, row=row, person=person).items() if word[:1].islower()
     }  # fmt: skip
-    for template in suite.templates:
-        for text in (*(text for _, text in template.turns), *template.paraphrases):
-            found = pieces(text)
-            for number, piece in enumerate(found):
-                if not isinstance(piece, Slot):
-                    continue
-                before = found[number - 1] if number else ""
-                literal = before if isinstance(before, str) else "x"
-                opens = opens_sentence(literal, len(literal)) and (number == 0 or bool(literal.strip()))
-                if opens and piece.name in small and not piece.capital:
-                    capital = piece.name[0].upper() + piece.name[1:]
-                    yield f"template {template.id} begins a sentence with ${piece.name}; write ${capital}"
-                if suite.language[:2] == "en":
-                    yield from _english(template, found, number, piece, literal)
+    found |= {slot for axis in axes.values() for slot in axis.name_slots() if slot not in NAME_SLOTS}
+    for name, filler in suite.fillers.items():
+        derived = slots_of_filler(name, suite.language, axes.values()) - {name}
+        first = [pieces(value)[0] for value in filler.values]
+        if any(each[:1].islower() if isinstance(each, str) else each.name in found for each in first):
+            found.add(name)
+        found |= derived
+    return found
 
 
-def _english(
-    template: Template, found: Sequence[str | Slot], number: int, slot: Slot, literal: str
-) -> Iterator[str]:
-    """What is wrong beside one slot of an English text."""
-    after = found[number + 1] if number + 1 < len(found) else ""
-    article = re.search(r"\b(an?) \Z", literal, re.IGNORECASE)
-    if article and not (article[1] == "A" and literal.strip() != "A"):
-        yield f"template {template.id} writes '{article[1]}' before ${slot.name}; write $a_{slot.name}"
-    if slot.name == "they" and isinstance(after, str):
-        joined = number + 2 < len(found) and re.fullmatch(r"(?: \w+)*? ?\w+", after) is not None
-        yield from _verb(template, after, joined)
+def _article(before: str, slot: Slot) -> Iterator[str]:
+    """An English article written out before a slot whose words may want the other one."""
+    found = re.search(r"\b(an?) \Z", before, re.IGNORECASE)
+    if found is None or (found[1] == "A" and not opens_sentence(before, found.start())):
+        return
+    if slot.name in NAME_SLOTS:
+        yield f"writes '{found[1]}' before ${slot.name}, which does not go with every name; put another word between"
+    else:
+        yield f"writes '{found[1]}' before ${slot.name}; write ${found[1][0]}_{slot.name.removeprefix('a_')}"
 
 
-def _verb(template: Template, after: str, joined: bool) -> Iterator[str]:
-    """The verb after $they, written out in a form that goes with some groups only; `joined`: an ending slot follows."""
-    for word in re.findall(r"\A((?: \w+)+)", after)[:1]:
-        for verb in word.split():
-            if verb in words("adverbs") or (verb.endswith("ly") and verb not in words("ly_nouns")):
-                continue
-            if is_third_person(verb):
-                yield f"template {template.id} writes '{verb}' after $they; it does not go with 'they'"
-            elif verb in words("bare_verbs") - words("past_verbs") and not (
-                joined and word.split()[-1] == verb
-            ):
-                yield f"template {template.id} writes '{verb}' after $they; it does not go with 'she' or 'he'"
-            return
+def _pronouns(axes: Mapping[str, Axis]) -> tuple[list[str], list[str]]:
+    """The pronouns that take the verb in the singular (she works), and those with the plural (they work)."""
+    groups = [
+        group.forms for axis in axes.values() for group in axis.groups.values() if "they" in group.forms
+    ]
+    plural = {forms["they"] for forms in groups if forms.get("are", forms["they"]) in ("are", "they")}
+    return sorted({forms["they"] for forms in groups} - plural), sorted(plural)
+
+
+def _verb(found: Sequence[str | Slot], number: int, pronouns: tuple[list[str], list[str]]) -> Iterator[str]:
+    """The verb after $they or a name, where it goes with some groups only."""
+    slot, singular, plural = found[number], *pronouns
+    after, following = (*found[number + 1 : number + 3], "", "")[:2]
+    if not isinstance(slot, Slot) or not isinstance(after, str):
+        return
+    run = re.match(r"(?: [\w'’-]+)*", after)
+    said = [word.lower().replace("’", "'") for word in run[0].split()] if run else []
+    verb = next((word for word in said if not _is_adverb(word)), "")
+    ending = following.name if isinstance(following, Slot) else ""
+    joined = bool(ending and verb) and said[-1] == verb and after.endswith(said[-1][-1])
+    short = re.match(r"['’](?:s|re|ve)\b", after)
+    if slot.name in NAME_SLOTS and singular and plural:
+        if (joined and ending in _ENDINGS) or (ending in _VERBS and not after.strip()):
+            yield f"writes ${ending} after ${slot.name}: a name takes the same verb in every group; write it out"
+    elif slot.name == "they":
+        verb = short[0].replace("’", "'") if short else verb
+        free = short is None and (joined or _is_asked(found[:number]))
+        yield from _disagreeing(verb, pronouns, free=free)
+
+
+def _disagreeing(verb: str, pronouns: tuple[list[str], list[str]], *, free: bool) -> Iterator[str]:
+    """A verb that goes with some of the pronouns only; `free`: its bare form goes with all."""
+    singular, plural = pronouns
+    if plural and (verb == "'s" or is_third_person(verb)):
+        yield f"writes '{verb}' after $they; it does not go with {_listed(plural)}"
+    elif singular and not free and verb in {"'re", "'ve", *_bare_verbs()}:
+        yield f"writes '{verb}' after $they; it does not go with {_listed(singular)}"
+
+
+def _is_adverb(word: str) -> bool:
+    return word in words("adverbs") or (word.endswith("ly") and word not in words("ly_nouns"))
+
+
+def _bare_verbs() -> frozenset[str]:
+    """Verbs that go with "they" and not with "she"."""
+    known = words("bare_verbs") | words("plain_verbs") | frozenset(PLURAL.values())
+    return known - words("past_verbs") - words("unchanged_verbs")
+
+
+def _is_asked(before: Sequence[str | Slot]) -> bool:
+    """Whether the verb stands before the pronoun, or a verb that takes a bare one: did she work, ask that she work."""
+    last = before[-1] if before else ""
+    verb = before[-2] if len(before) > 1 else ""
+    if not isinstance(last, str):
+        return False
+    return _BEFORE_BARE.search(last) is not None or (
+        isinstance(verb, Slot) and verb.name in _VERBS and not last.strip()
+    )
+
+
+def _listed(pronouns: Sequence[str]) -> str:
+    return " or ".join(f"'{each}'" for each in pronouns)
 
 
 def _ambiguous(suite: Suite, axes: Mapping[str, Axis]) -> Iterator[str]:

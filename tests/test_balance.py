@@ -31,7 +31,7 @@ def distance(names: list[Name], towards: Shape, pool: list[Name]) -> float:
     return by_length**2 + ((often - wanted) / max(statistics.pstdev(logs), 0.1)) ** 2
 
 
-@settings(max_examples=40)
+@settings(deadline=None, max_examples=40)
 @given(NAMES, st.integers(0, 99), st.data())
 def test_those_drawn_first_lie_closer_to_the_target_than_the_median_of_random_draws(
     names: list[Name], seed: int, data: st.DataObject
@@ -45,6 +45,7 @@ def test_those_drawn_first_lie_closer_to_the_target_than_the_median_of_random_dr
     assert distance(order[:drawn], towards, names) <= statistics.median(others) + 1e-9
 
 
+@settings(deadline=None, max_examples=40)
 @given(NAMES, st.integers(1, 40), st.randoms(use_true_random=False))
 def test_all_names_stay_and_the_order_of_the_file_does_not_matter(
     names: list[Name], drawn: int, source: random.Random
@@ -57,6 +58,7 @@ def test_all_names_stay_and_the_order_of_the_file_does_not_matter(
     assert ordered(turned, "first", "men", 7, drawn=drawn, towards=towards) == wanted
 
 
+@settings(deadline=None, max_examples=40)
 @given(NAMES, st.floats(1, 12), st.floats(0, 6))
 def test_where_the_whole_list_is_drawn_the_order_hangs_on_the_key_alone(
     names: list[Name], length: float, frequency: float

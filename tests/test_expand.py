@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from audit.expand import expand, pairs_of
+from audit.expand import expand, expand_parts, pairs_of
+from audit.records import Expansion, content_id
 from audit.rendering import frame
-from audit.records import Expansion
 from audit.suite import Suite, load_axes, load_suite
 
 SUITE = """\
@@ -221,3 +224,261 @@ def test_recorded_cells_are_paired_across_groups() -> None:
 def test_a_slot_without_a_word_is_an_error_of_the_caller() -> None:
     with pytest.raises(KeyError):
         frame([("text", "$nobody")]).filled({})
+
+
+HOME = (Path(__file__).parent / "data" / "small" / "home.yaml").read_text(encoding="utf-8")
+COUPLE = (Path(__file__).parent / "data" / "small" / "couple.yaml").read_text(encoding="utf-8")
+PEOPLE = """\
+axis: 1
+id: people
+title: People
+attribute: gender
+language: en
+cue: names
+source: Written for tests, 2026.
+date: 2026-11-20
+last_names: [Miller, Baker, Cole]
+groups:
+  women:
+    title: women
+    wording: inputs with a woman's name
+    forms: {they: she, their: her, are: is, s: s}
+    terms: {waiter: waitress, nurse: nurse}
+    names: {first: {women: [Emily, Anna, Carol, Diane, Helen]}}
+  men:
+    title: men
+    wording: inputs with a man's name
+    forms: {they: he, their: his, are: is, s: s}
+    terms: {waiter: waiter, nurse: male nurse}
+    names: {first: {men: [Greg, Paul, Adam, Brian, Carl]}}
+  others:
+    title: others
+    wording: inputs with a name of both
+    forms: {they: they, their: their, are: are, s: ""}
+    terms: {waiter: server, nurse: nurse}
+    names: {first: {others: [Alex, Casey, Drew, Gray, Robin]}}
+"""
+CROSSED = """\
+suite: 1
+id: crossed
+title: Crossed
+language: en
+domain: housing
+harm: Fewer replies.
+cannot_show: anything else
+axes: [people.yaml, home.yaml, couple.yaml]
+intersections: ["people*home", "people*home*couple"]
+persons: people
+question: {kind: classify, favourable: invite}
+fillers:
+  job: ["$waiter", "$nurse", cook]
+stratum: job
+templates:
+  - id: work
+    text: "$name works as $a_job and says that $they $are free. $They live${s} in $address, which is small."
+    paraphrases: ["In $address $they live${s}: $name, $a_job. $They $are free today."]
+  - id: home
+    text: "$name went to $school and lives in $address now. $Their job is quiet."
+  - id: pair
+    text: "$name, $status, comes with $their $partner to see the flat."
+controls: {arms: [again, name, edit, paraphrase], edits: [final_space, blank_line]}
+metrics: [selection_rate]
+sampling: {names_per_group: 6, seed: 3}
+"""
+
+
+def _crossed(folder: Path, text: str = CROSSED, **files: str) -> Expansion:
+    for name, axis in {"people": PEOPLE, "home": HOME, "couple": COUPLE, **files}.items():
+        (folder / f"{name}.yaml").write_text(axis, encoding="utf-8")
+    suite = _suite(folder, text)
+    return expand(suite, load_axes(suite))
+
+
+@pytest.fixture
+def crossed(tmp_path: Path) -> Expansion:
+    return _crossed(tmp_path)
+
+
+def _swaps(made: Expansion, axis: str, template: str = "") -> pd.DataFrame:
+    rows = made.prompts[(made.prompts["axis"] == axis) & (made.prompts["arm"] == "swap")]
+    return rows[rows["template"] == template] if template else rows
+
+
+def test_a_filler_that_holds_a_slot_changes_with_the_group_and_its_stratum_does_not(
+    crossed: Expansion,
+) -> None:
+    rows = _swaps(crossed, "people", "work")
+    assert set(rows["stratum"]) == {"waiter", "nurse", "cook"}
+    wanted = {
+        ("waiter", "men"): "a waiter", ("waiter", "women"): "a waitress", ("waiter", "others"): "a server",
+        ("nurse", "men"): "a male nurse", ("nurse", "women"): "a nurse", ("nurse", "others"): "a nurse",
+    }  # fmt: skip
+    for _, row in rows.iterrows():
+        said = wanted.get((row["stratum"], row["group"]), "a cook")
+        assert f"works as {said} and says" in _text(row)
+    assert rows.groupby("name")["stratum"].nunique().eq(1).all()
+
+
+def test_a_slot_of_a_held_axis_is_the_same_word_in_all_groups(crossed: Expansion) -> None:
+    homes = ("a hostel", "a shared room", "a trailer", "a villa", "a manor", "an estate")
+    lived = set()
+    for _, cell in _swaps(crossed, "people", "work").groupby("name"):
+        found = {
+            home for text in map(_text, (row for _, row in cell.iterrows())) for home in homes if home in text
+        }
+        assert len(found) == 1
+        lived |= found
+    assert lived & set(homes[:3]) and lived & set(homes[3:])
+
+
+def test_rows_belong_together_in_every_prompt_of_the_tested_axis(crossed: Expansion) -> None:
+    rows = {"a hostel": "an evening school", "a shared room": "a village school", "a trailer": "a night class",
+            "a villa": "a boarding school", "a manor": "an academy", "an estate": "a college"}  # fmt: skip
+    places = list(rows)
+    for _, cell in _swaps(crossed, "home", "home").groupby("name"):
+        texts = {row["group"]: _text(row) for _, row in cell.iterrows()}
+        found = {group: next(place for place in places if place in text) for group, text in texts.items()}
+        assert all(rows[found[group]] in text for group, text in texts.items())
+        assert places.index(found["lower"]) == places.index(found["upper"]) - 3
+
+
+def test_persons_for_whom_no_words_agree_are_left_out_and_counted(crossed: Expansion) -> None:
+    kept = _swaps(crossed, "people", "pair")
+    assert set(kept["group"]) == {"men", "women"}
+    for _, row in kept.iterrows():
+        text = _text(row)
+        assert "his wife" in text or "his fiancée" in text or "her husband" in text or "her fiancé" in text
+    reasons = {one.what: one.reason for one in crossed.excluded}
+    assert reasons["people: template pair, others"] == "no words for $partner"
+    assert reasons["home: template pair"] == "uses no slot that this axis sets"
+    words = _swaps(crossed, "couple", "pair")
+    assert len(words) == 6 * 2 and not words["messages"].str.contains(" their ").any()
+
+
+def test_persons_whose_held_words_do_not_agree_are_left_out_and_counted(tmp_path: Path) -> None:
+    made = _crossed(tmp_path, CROSSED.replace("to see the flat.", "to see $address."))
+    rows = _swaps(made, "home", "pair")
+    assert len(rows) == 4 * 2 and rows["name"].nunique() == 4
+    reasons = {one.what: one.reason for one in made.excluded}
+    assert reasons["home: template pair"] == "no words for $partner for 2 of 6 persons"
+
+
+def test_three_axes_together_have_every_group_that_has_words(crossed: Expansion) -> None:
+    groups = set(_swaps(crossed, "people*home*couple")["group"])
+    assert groups == {f"{who}*{home}*{status}" for who in ("men", "women") for home in ("lower", "upper")
+                      for status in ("engaged", "married")}  # fmt: skip
+    gone = {
+        one.what: one.reason for one in crossed.excluded if one.what.startswith("people*home*couple: others")
+    }
+    assert len(gone) == 4 and set(gone.values()) == {"axis 'couple' has no words that agree with others"}
+    pairs = crossed.pairs[crossed.pairs["axis"] == "people*home*couple"]
+    assert set(pairs["group_a"]) | set(pairs["group_b"]) == groups
+
+
+def test_nothing_planned_gets_lost(crossed: Expansion) -> None:
+    made = crossed.pairs[crossed.pairs["arm"] == "swap"].groupby(["axis", "template"]).size().to_dict()
+    lost = {
+        tuple(one.what.removeprefix("swap proof, ").partition(", ")[0].split(": template ")): 0
+        for one in crossed.excluded if one.what.startswith("swap proof")
+    }  # fmt: skip
+    for one in crossed.excluded:
+        if one.what.startswith("swap proof"):
+            lost[tuple(one.what.removeprefix("swap proof, ").partition(", ")[0].split(": template "))] += (
+                one.count
+            )
+    for axis, template, pairs in (
+        ("people", "work", 3), ("people", "home", 3), ("home", "work", 1), ("home", "home", 1), ("couple", "pair", 1),
+        ("people*home", "work", 15), ("people*home", "home", 15),
+    ):  # fmt: skip
+        assert made[axis, template] + lost.get((axis, template), 0) == 6 * pairs, (axis, template)
+
+
+def _ids(made: Expansion) -> tuple[str, ...]:
+    return (content_id("prompts", made.prompts.to_csv()), content_id("pairs", made.pairs.to_csv()))
+
+
+@pytest.mark.parametrize("size", [1, 7, 40, 1_000_000])
+def test_parts_of_any_size_put_together_are_the_whole(size: int, tmp_path: Path) -> None:
+    whole = _crossed(tmp_path)
+    suite = load_suite(tmp_path / "small.yaml")
+    parts = list(expand_parts(suite, load_axes(suite), size=size))
+    prompts = pd.concat([part.prompts for part in parts], ignore_index=True)
+    pairs = pd.concat([part.pairs for part in parts], ignore_index=True)
+    pd.testing.assert_frame_equal(prompts, whole.prompts)
+    pd.testing.assert_frame_equal(pairs, whole.pairs)
+    assert parts[-1].excluded == whole.excluded and not any(part.excluded for part in parts[:-1])
+    assert (len(parts) > 5) is (size <= 40)
+    for part in parts:
+        assert set(part.pairs["a"]) | set(part.pairs["b"]) <= set(part.prompts["prompt_id"])
+
+
+def test_the_order_of_groups_in_the_axis_file_changes_nothing(tmp_path: Path, crossed: Expansion) -> None:
+    head, _, groups = PEOPLE.partition("groups:\n")
+    women, men = groups.split("  men:")
+    turned = f"{head}groups:\n  men:{men}{women}"
+    (tmp_path / "other").mkdir()
+    assert _ids(_crossed(tmp_path / "other", people=turned)) == _ids(crossed)
+
+
+def test_another_template_changes_no_prompt_of_the_others(tmp_path: Path, crossed: Expansion) -> None:
+    more = CROSSED.replace(
+        "templates:\n", 'templates:\n  - {id: new, text: "$name wrote; $they $are in $address as $a_job."}\n'
+    )
+    (tmp_path / "other").mkdir()
+    made = _crossed(tmp_path / "other", more)
+    assert set(made.prompts["template"]) == {*crossed.prompts["template"], "new"}
+    kept = made.prompts[made.prompts["template"] != "new"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(kept, crossed.prompts)
+    assert set(crossed.pairs["pair_id"]) < set(made.pairs["pair_id"])
+
+
+def test_another_axis_changes_no_prompt_of_the_others(tmp_path: Path) -> None:
+    less = CROSSED.replace(", couple.yaml]", "]").replace(', "people*home*couple"', "")
+    less = "".join(
+        line for line in less.splitlines(keepends=True) if "id: pair" not in line and "$partner" not in line
+    )
+    before, after = _crossed(tmp_path, less), _crossed(tmp_path)
+    rows = after.prompts[
+        (after.prompts["template"] != "pair") & ~after.prompts["axis"].str.contains("couple")
+    ]
+    pd.testing.assert_frame_equal(rows.reset_index(drop=True), before.prompts)
+
+
+PRINT_IDS = """
+import sys
+from audit.expand import expand
+from audit.records import content_id
+from audit.suite import load_axes, load_suite
+
+suite = load_suite(sys.argv[1])
+made = expand(suite, load_axes(suite))
+print(content_id("prompts", made.prompts.to_csv()), content_id("pairs", made.pairs.to_csv()))
+"""
+
+
+def test_nothing_hangs_on_the_hash_seed_of_the_process(tmp_path: Path) -> None:
+    wanted = " ".join(_ids(_crossed(tmp_path)))
+    for seed in ("0", "1", "4711"):
+        run = subprocess.run(
+            [sys.executable, "-c", PRINT_IDS, f"{tmp_path}/small.yaml"],
+            env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True, timeout=120,
+        )  # fmt: skip
+        assert run.stdout.strip() == wanted
+
+
+def test_the_same_seed_gives_the_same_tables_and_another_seed_others(
+    tmp_path: Path, crossed: Expansion
+) -> None:
+    (tmp_path / "other").mkdir()
+    assert _ids(_crossed(tmp_path / "other")) == _ids(crossed)
+    assert _ids(_crossed(tmp_path / "other", CROSSED.replace("seed: 3", "seed: 4"))) != _ids(crossed)
+
+
+def test_every_prompt_is_told_by_its_spans_and_reads_without_slots(crossed: Expansion) -> None:
+    for _, row in crossed.prompts.iterrows():
+        text = _text(row)
+        assert "$" not in text and "  " not in text.rstrip()
+        for part, start, end, slot in json.loads(row["spans"]):
+            word = json.loads(row["messages"])[part][1][start:end]
+            assert word or slot == "s"
+    assert crossed.pairs["pair_id"].is_unique

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit.axis import load_axis
@@ -69,11 +69,13 @@ def test_elision_does_not_depend_on_capitals_quotes_or_how_accents_are_stored(wo
         assert elides(written) is wanted, written
 
 
+@settings(deadline=None)
 @given(st.sampled_from("bcdfgjklmnpqrstvwxzç"), st.text(max_size=12))
 def test_nothing_is_elided_before_a_consonant(first: str, rest: str) -> None:
     assert not elides(first + rest)
 
 
+@settings(deadline=None)
 @given(st.sampled_from("aàâeéèêiîïœæ"), st.text(alphabet="abcdefghijklmnopqrstuvwxyzé", max_size=12))
 def test_everything_is_elided_before_a_e_and_i(first: str, rest: str) -> None:
     assert elides(first + rest)
@@ -114,12 +116,14 @@ def test_le_du_and_au_exist_where_the_group_has_such_a_form() -> None:
 
 
 @pytest.mark.parametrize("language", ["de", "es", "hi", "pt-BR", "it"])
+@settings(deadline=None)
 @given(words=st.dictionaries(st.sampled_from(["x", "le", "job"]), st.text(min_size=1)))
 def test_other_languages_derive_nothing(language: str, words: dict[str, str]) -> None:
     assert derived(language, words, {"le": "le"}) == {}
     assert prefixes(language, ("le", "du", "au")) == ()
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.sampled_from(["x", "a_x", "y", "de_x"]), st.text(min_size=1, max_size=9), min_size=1)
 )

@@ -125,7 +125,7 @@ def test_verbs_and_words_agree_with_the_person(sentence: str, man: str, woman: s
         ("Buddhist", "बौद्ध परिवार; बौद्ध धर्म में आस्था; बौद्ध विहार के भिक्षु ने बुद्ध पूर्णिमा पर लिखा"),
         ("Christian", "ईसाई परिवार; ईसाई धर्म में आस्था; गिरजाघर के पादरी ने क्रिसमस पर लिखा"),
         ("Hindu", "हिंदू परिवार; हिंदू धर्म में आस्था; मंदिर के पुजारी ने दीवाली पर लिखा"),
-        ("Jain", "जैन परिवार; जैन धर्म में आस्था; जैन मंदिर के मुनि ने महावीर जयंती पर लिखा"),
+        ("Jain", "जैन परिवार; जैन धर्म में आस्था; जैन मंदिर के पंडित ने महावीर जयंती पर लिखा"),
         ("Muslim", "मुस्लिम परिवार; इस्लाम में आस्था; मस्जिद के इमाम ने ईद पर लिखा"),
         ("Sikh", "सिख परिवार; सिख धर्म में आस्था; गुरुद्वारे के ग्रंथी ने गुरु नानक जयंती पर लिखा"),
     ],
@@ -213,6 +213,14 @@ def test_every_verb_that_is_written_out_belongs_to_somebody_or_something_else() 
     assert {key: verbs for key, verbs in found.items() if verbs} == {
         key: set(v.split()) for key, v in OTHERS.items()
     }
+
+
+def test_no_word_that_agrees_stands_before_a_noun_whose_gender_differs_between_religions() -> None:
+    """A mosque is feminine, a temple is not."""
+    agreeing = re.compile(rf"(?<!{LETTER})(?:क|अपन|उसक|आपक|पुरान|बड़)[ाेी] \$\{{?(?:place_of_worship|holiday)")
+    assert agreeing.search("पुराने शहर के $place_of_worship से")
+    for template, text in texts():
+        assert not agreeing.search(text), template
 
 
 def test_every_variant_reads_as_hindi() -> None:

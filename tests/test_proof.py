@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from audit.expand import expand
@@ -35,6 +35,7 @@ def cell_of(turns: list[tuple[str, str]], words: dict[str, dict[str, str]]) -> d
     return {group: cut.filled(one) for group, one in words.items()}
 
 
+@settings(deadline=None)
 @given(TURNS, CELL)
 def test_prompts_of_one_frame_are_pairs_unless_they_read_the_same(
     turns: list[tuple[str, str]], words: dict[str, dict[str, str]]
@@ -48,6 +49,7 @@ def test_prompts_of_one_frame_are_pairs_unless_they_read_the_same(
     assert found == wanted
 
 
+@settings(deadline=None)
 @given(TURNS, WORDS, WORDS)
 def test_swapping_back_gives_the_first_prompt_byte_for_byte(
     turns: list[tuple[str, str]], one: dict[str, str], other: dict[str, str]
@@ -59,6 +61,7 @@ def test_swapping_back_gives_the_first_prompt_byte_for_byte(
     assert skeleton(a) == skeleton(b)
 
 
+@settings(deadline=None)
 @given(TURNS, WORDS, WORDS, st.data())
 def test_one_changed_letter_outside_the_places_is_found(
     turns: list[tuple[str, str]], one: dict[str, str], other: dict[str, str], data: st.DataObject
@@ -78,6 +81,7 @@ def test_one_changed_letter_outside_the_places_is_found(
     assert unproven({"a": a, "b": tampered}, NO_RULES) == {("a", "b"): "differs outside the marked words"}
 
 
+@settings(deadline=None)
 @given(WORDS, WORDS)
 def test_another_slot_another_order_or_another_role_is_found(
     one: dict[str, str], other: dict[str, str]

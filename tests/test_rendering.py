@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import small_suites
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit.errors import InputError
@@ -42,6 +42,7 @@ def rendered(draw: st.DrawFn) -> Rendered:
     return Rendered(roles=roles, texts=texts, places=tuple(places))
 
 
+@settings(deadline=None)
 @given(rendered())
 def test_ids_messages_and_spans_are_those_of_the_record(one: Rendered) -> None:
     record = Prompt(
@@ -60,6 +61,7 @@ def test_ids_messages_and_spans_are_those_of_the_record(one: Rendered) -> None:
     assert one.spans == json.dumps([list(place) for place in one.places], ensure_ascii=False)
 
 
+@settings(deadline=None)
 @given(rendered())
 def test_messages_and_spans_are_read_back_as_they_were(one: Rendered) -> None:
     assert [tuple(turn) for turn in json.loads(one.messages)] == list(zip(one.roles, one.texts, strict=True))
@@ -67,12 +69,14 @@ def test_messages_and_spans_are_read_back_as_they_were(one: Rendered) -> None:
     assert one.words == tuple(one.texts[part][start:end] for part, start, end, _ in one.places)
 
 
+@settings(deadline=None)
 @given(TEXT)
 def test_a_text_is_quoted_as_json_quotes_it(text: str) -> None:
     assert quoted(text) == json.dumps(text, ensure_ascii=False)
     assert digest(json.dumps(["x", text], ensure_ascii=False, separators=(",", ":"))) == content_id("x", text)
 
 
+@settings(deadline=None)
 @given(rendered(), rendered())
 def test_ids_are_equal_where_roles_and_texts_are(one: Rendered, other: Rendered) -> None:
     same = (one.roles, one.texts) == (other.roles, other.texts)
@@ -88,6 +92,7 @@ TEMPLATE = st.lists(PIECE, max_size=9).map("".join)
 WORDS = st.fixed_dictionaries(dict.fromkeys(SLOTS, TEXT))
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(ROLE, TEMPLATE), min_size=1, max_size=3), WORDS)
 def test_a_frame_fills_as_the_text_is_filled(turns: list[tuple[str, str]], words: dict[str, str]) -> None:
     cut = frame(turns, forms=("they", "s", "er"))
@@ -97,6 +102,7 @@ def test_a_frame_fills_as_the_text_is_filled(turns: list[tuple[str, str]], words
     assert cut.slots <= set(SLOTS)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(ROLE, TEMPLATE), min_size=1, max_size=3), WORDS)
 def test_every_slot_has_a_place_that_holds_its_word(
     turns: list[tuple[str, str]], words: dict[str, str]
@@ -111,6 +117,7 @@ def test_every_slot_has_a_place_that_holds_its_word(
         assert part < after or end <= start
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(ROLE, TEMPLATE), min_size=1, max_size=3), WORDS, WORDS)
 def test_two_fillings_of_a_frame_are_aligned(
     turns: list[tuple[str, str]], words: dict[str, str], others: dict[str, str]
