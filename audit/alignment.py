@@ -38,6 +38,9 @@ def _check_aligned(file: YamlFile, groups: Groups, kind: str) -> None:
             if not is_derived(_language(file), key, known) and not _is_article(file, key):
                 first_with.setdefault(key, name)
     for name, group in groups.items():
+        given = group.get(kind)
+        if given is not None and not isinstance(given.value, dict):
+            continue  # told by its shape
         for key in first_with.keys() - group.entries(kind).keys():
             place = group.get(kind) or group
             message = f"group '{name}' lacks the {kind[:-1]} '{key}', which group '{first_with[key]}' has"
@@ -70,8 +73,10 @@ def _check_agree(file: YamlFile, groups: Groups) -> None:
                 wanted.setdefault((person, key), name)
     for name, group in groups.items():
         agree = group.entries("agree")
-        for (person, key), first in wanted.items():
-            if person not in agree or key not in agree[person].entries():
+        given = group.get("agree")
+        for (person, key), first in wanted.items() if given is None or isinstance(given.value, dict) else ():
+            told = person in agree and not isinstance(agree[person].value, dict)
+            if not told and (person not in agree or key not in agree[person].entries()):
                 place = agree.get(person) or group.get("agree") or group
                 file.report(place, f"group '{name}' lacks '{key}' for {person}, which group '{first}' has")
         for person, words in agree.items():

@@ -12,6 +12,8 @@ from audit.axis import Name
 from audit.records import content_id
 
 ORDERS = 512
+REACH = 0.5
+"""Standard deviations of log frequency by which a draw is asked to differ from its list, at most."""
 """Orders of one list that are looked at; the best balanced one counts."""
 
 
@@ -52,8 +54,18 @@ def ordered(names: Sequence[Name], *key: object, drawn: int, towards: Shape) -> 
         random.Random(content_id(*key, *([turn] if turn else []))).shuffle(order)
         orders.append(order)
     spread = _spread(entries)
+    towards = _within_reach(entries, towards, spread[1])
     best = min(orders, key=lambda order: _distance(shape(order[:drawn]), towards, spread))
     return [name.name for name in best]
+
+
+def _within_reach(names: Sequence[Name], towards: Shape, spread: float) -> Shape:
+    """The target, with a frequency that a draw from these names can come close to; else length would pay for it."""
+    own = shape(names).frequency
+    if own is None or towards.frequency is None:
+        return towards
+    nearest = min(max(towards.frequency, own - REACH * spread), own + REACH * spread)
+    return Shape(length=towards.length, frequency=nearest)
 
 
 def _spread(names: Sequence[Name]) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from audit.axis import Axis
@@ -155,7 +155,8 @@ def _person(roles: Sequence[_Role], index: int, draw: _Draw) -> tuple[dict[str, 
     for role in roles:
         gender = role.parts.get(draw.persons) or draw.genders[index % draw.turns]
         names, others = _names(role, gender, index, draw)
-        words = _words(role, gender, index, draw) | _agreeing(held, gender, index, draw)
+        tested = {key: role.parts[key] for key in draw.members}
+        words = _words([{draw.persons: gender}, held, tested], gender, index, draw)
         first[role.key] = {**words, **names}
         second[role.key] = {**words, **others}
     return first, second
@@ -211,31 +212,30 @@ def _held(index: int, draw: _Draw) -> dict[str, str]:
     found = {}
     for key in draw.held:
         groups = _shuffled(list(draw.axes[key].groups), "held", key, draw.seed)
-        found[key] = groups[(index + index // math.lcm(draw.turns, len(groups))) % len(groups)]
+        found[key] = groups[_turn(index, draw.turns, len(groups))]
     return found
 
 
-def _words(role: _Role, gender: str, index: int, draw: _Draw) -> dict[str, str]:
-    """Forms and terms of a role: those of the person's gender, then those of each axis under test."""
-    persons = draw.axes[draw.persons]
-    words = persons.words(gender, row=_row(index, draw.persons, draw))
-    return words | _agreeing({key: role.parts[key] for key in draw.members}, gender, index, draw)
+def _words(groups: Iterable[Mapping[str, str]], gender: str, index: int, draw: _Draw) -> dict[str, str]:
+    """Forms and terms of groups of several axes for a person of that gender; the last one counts for a slot of two."""
+    words: dict[str, str] = {}
+    for some in groups:
+        for key, group in some.items():
+            words |= draw.axes[key].words(group, row=_row(index, key, draw), person=gender)
+    return words
 
 
-def _agreeing(groups: Mapping[str, str], gender: str, index: int, draw: _Draw) -> dict[str, str]:
-    """Words of groups of several axes for a person of that gender."""
-    found: dict[str, str] = {}
-    for key, group in groups.items():
-        found |= draw.axes[key].words(group, row=_row(index, key, draw), person=gender)
-    return found
+def _turn(index: int, turns: int, count: int) -> int:
+    """Which of `count` things is the turn of person `index`, so that none of them always meets the same of `turns`."""
+    return (index + index // math.lcm(turns, count)) % count
 
 
 def _row(index: int, axis: str, draw: _Draw) -> int:
-    """The row of an axis's terms that person `index` gets: every row equally often, the same in all groups."""
+    """The row of an axis's terms that person `index` gets: each equally often, with every gender in turn."""
     rows = max(group.rows for group in draw.axes[axis].groups.values())
     order = list(range(rows))
     random.Random(content_id("row", axis, draw.seed)).shuffle(order)
-    return order[index % rows]
+    return order[_turn(index, draw.turns, rows)]
 
 
 def _name(first: str, last: str, language: str) -> dict[str, str]:

@@ -46,6 +46,13 @@ Output = Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.", show_default=False)]
 
 
+class Beginning(StrEnum):
+    """What `audit new` can begin."""
+
+    suite = "suite"
+    axis = "axis"
+
+
 class Kind(StrEnum):
     """What `audit list` can list."""
 
@@ -218,6 +225,34 @@ def swap(
         keep_unsure=keep_unsure, tagger=tagger, output=output or Path(f"{file.stem}-{Path(axis).stem}.yaml"),
     )  # fmt: skip
     console.swapped(console.out(), swapped, written)
+
+
+@app.command()
+def new(
+    kind: Annotated[
+        Beginning, typer.Argument(metavar="suite|axis", help="What to begin.", show_default=False)
+    ],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Its id.", show_default=False)],
+    axis: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--axis", "-a", metavar="NAME", help="What a suite tests; more than once. gender if none."
+        ),
+    ] = None,
+    language: Annotated[
+        str | None,
+        typer.Option("--language", metavar="CODE", help="Language of the texts: en, de, es, fr, hi."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="The file to write: NAME.yaml.")
+    ] = None,
+) -> None:
+    """Write a suite or an axis to begin with: commented, without mistakes, with a schema for editors beside it."""
+    from audit import commands, console
+
+    path = output or Path(f"{name}.yaml")
+    for written in commands.new(kind.value, name, output=path, axes=axis or (), language=language):
+        console.say(console.out(), str(written))
 
 
 @app.command("list")

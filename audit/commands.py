@@ -1,4 +1,4 @@
-"""What commands do where it takes more than one call: exporting a run, swapping prompts."""
+"""What commands do where it takes more than one call: beginning a suite, exporting a run, swapping prompts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from audit.catalogue import load
+from audit.errors import InputError
 from audit.protocols import Exporter
 
 if TYPE_CHECKING:
@@ -31,6 +32,17 @@ def swap(
     swapped = swap_texts(read_texts(file, column=column), lexicon, keep_unsure=keep_unsure, tagger=tag)
     files = files_of(swapped, lexicon, found, source=file, output=output, question=question)
     return swapped, write(files)
+
+
+def new(kind: str, name: str, *, output: Path, axes: Sequence[str], language: str | None) -> list[Path]:
+    """The files written: a suite or an axis to begin with, and its schema."""
+    from audit.new import new_axis, new_suite
+
+    if kind == "suite":
+        return new_suite(name, output=output, axes=axes, language=language)
+    if axes:
+        raise InputError("--axis says what a suite tests; a new axis has none")
+    return new_axis(name, output=output, language=language)
 
 
 def export(run: Path, *, format: str, output: Path) -> list[Path]:

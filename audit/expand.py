@@ -5,25 +5,21 @@ Ids are hashes of content; fillers and edits are drawn per template, so adding a
 
 from __future__ import annotations
 
-import random
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from itertools import combinations, product
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from audit.axis import Axis
 from audit.cast import Cast, Words, draw_cast
-from audit.errors import InputError
-from audit.grammar import ALL_FORMS, derived, prefixes
+from audit.filling import Cell, Fills, Work, turns_of
 from audit.lint import clusters
-from audit.proof import unproven
-from audit.records import PAIRS, PROMPTS, SWAP_PROOF, Arm, Exclusion, Expansion, Table, content_id
-from audit.rendering import Frame, Rendered, Turn, digest, frame, quoted
-from audit.slots import NAME_SLOTS, pieces, slots_of
-from audit.suite import Suite, Template
+from audit.proof import disagreement, unproven
+from audit.records import PAIRS, PROMPTS, SWAP_PROOF, Arm, Exclusion, Expansion, Table
+from audit.rendering import Rendered, digest, frame, quoted
+from audit.slots import NAME_SLOTS, slots_of
+from audit.suite import Suite
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,135 +49,6 @@ class _Rows:
         return Expansion(prompts=_table(PROMPTS, prompts), pairs=_table(PAIRS, pairs))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Cell:
-    """One template with one person and one choice of fillers: the frame that all groups share."""
-
-    axis: str
-    template: str
-    cluster: str
-    name: str
-    stratum: str
-    repeats: int
-    expected: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Value:
-    """One value of a filler; it may hold slots of the axes."""
-
-    slot: str
-    text: str
-    language: str
-
-    @cached_property
-    def label(self) -> str:
-        """The value as a stratum is called."""
-        return "".join(piece if isinstance(piece, str) else piece.name for piece in pieces(self.text))
-
-    @cached_property
-    def fixed(self) -> Words | None:
-        """Its words where they hang on nobody: no slot stands in it, and the language derives nothing by forms."""
-        if "$" in self.text or prefixes(self.language, ALL_FORMS) != prefixes(self.language):
-            return None
-        return {self.slot: self.text, **derived(self.language, {self.slot: self.text}, {})}
-
-    def words(self, words: Words) -> Words:
-        """The filler's slot, and those that the language derives of it, for somebody's words."""
-        if self.fixed is not None:
-            return self.fixed
-        parts = (p if isinstance(p, str) else p.filled(words[p.name]) for p in pieces(self.text))
-        value = "".join(parts)
-        return {self.slot: value, **derived(self.language, {self.slot: value}, words)}
-
-
-Fills = tuple[_Value, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Work:
-    """One template on one axis: its frames, cut once."""
-
-    suite: Suite
-    cast: Cast
-    template: Template
-    cluster: str
-    ask: str
-    forms: frozenset[str]
-
-    @cached_property
-    def frame(self) -> Frame:
-        """The template with the question."""
-        return frame(turns_of(self.template, self.ask), self.forms)
-
-    @cached_property
-    def paraphrases(self) -> tuple[Frame, ...]:
-        """Its paraphrases, each with the question."""
-        bodies = self.template.paraphrases
-        return tuple(frame(turns_of(self.template, self.ask, body), self.forms) for body in bodies)
-
-    @cached_property
-    def edits(self) -> tuple[Frame, ...]:
-        """The template with each edit that cannot matter."""
-        body, controls = self.template.turns[-1][1], self.suite.controls
-        texts = (_edit(kind, body, controls.neutral_sentences, self.start) for kind in controls.edits)
-        return tuple(frame(turns_of(self.template, self.ask, text), self.forms) for text in texts)
-
-    @cached_property
-    def start(self) -> int:
-        """Where the turns of the edits begin."""
-        return int(content_id("edit", self.template.id), 16)
-
-    @cached_property
-    def fillers(self) -> Mapping[str, tuple[_Value, ...]]:
-        """The values of each filler that the template needs, in the order in which they take turns."""
-        found = {}
-        for name, filler in sorted(self.suite.fillers.items()):
-            known = {name, *derived(self.suite.language, {name: "x"}, dict.fromkeys(self.forms, "x"))}
-            if not self.frame.slots & known:
-                continue
-            values = list(self.template.fillers.get(name, filler.values))
-            random.Random(content_id("filler", self.suite.sampling.seed, self.template.id, name)).shuffle(
-                values
-            )
-            found[name] = tuple(
-                _Value(slot=name, text=value, language=self.suite.language) for value in values
-            )
-        return found
-
-    def fills(self, index: int) -> Iterator[Fills]:
-        """The filler values of one person: `rotate` gives one value, `cross` every value."""
-        choices = [
-            values if self.suite.fillers[name].assign == "cross" else (values[index % len(values)],)
-            for name, values in self.fillers.items()
-        ]
-        yield from product(*choices)
-
-    def cell(self, index: int, fills: Fills) -> _Cell:
-        """The frame that all groups share."""
-        labels = {value.slot: value.label for value in fills}
-        return _Cell(
-            axis=self.cast.axis, template=self.template.id, cluster=self.cluster, name=f"{index:02d}",
-            stratum=labels.get(self.suite.stratum or "", ""), repeats=self.suite.sampling.repeats,
-            expected=self.template.expected or "",
-        )  # fmt: skip
-
-    def missing(self, words: Words) -> set[str]:
-        """Slots for which nobody has a word."""
-        needed = set(self.frame.slots)
-        for values in self.fillers.values():
-            needed |= {slot for value in values for slot in slots_of(value.text)}
-            needed -= values[0].words(dict.fromkeys((*self.forms, *slots_of(values[0].text)), "x")).keys()
-        return needed - words.keys()
-
-
-def turns_of(template: Template, ask: str = "", body: str | None = None) -> tuple[Turn, ...]:
-    """A template's turns with the question appended; `body` stands in for the text of the last turn."""
-    *before, (role, text) = template.turns
-    last = text if body is None else body
-    return (*before, (role, f"{last}\n\n{ask}" if ask else last))
-
-
 def expand(suite: Suite, axes: Mapping[str, Axis], *, ask: str = "") -> Expansion:
     """Every prompt and pair of the suite; `ask` is the question in words, with slots, for models that read it."""
     import pandas as pd
@@ -207,7 +74,7 @@ def expand_parts(
         for exclusion in cast.excluded:
             rows.leave_out(exclusion.what, exclusion.reason)
         for template in suite.templates:
-            work = _Work(
+            work = Work(
                 suite=suite, cast=cast, template=template, cluster=families[template.id], ask=ask, forms=forms
             )
             for _ in (_expand_own if suite.design == "groups" else _expand_template)(rows, work):
@@ -233,7 +100,7 @@ def pairs_of(prompts: pd.DataFrame) -> pd.DataFrame:
     keys = ["axis", "template", "cluster", "name", "stratum", "repeats"]
     for key, cell in prompts[prompts["arm"] == "swap"].groupby(keys, sort=True):
         axis, template, cluster, name, stratum = (str(value) for value in key[:-1])
-        own = _Cell(
+        own = Cell(
             axis=axis,
             template=template,
             cluster=cluster,
@@ -247,7 +114,7 @@ def pairs_of(prompts: pd.DataFrame) -> pd.DataFrame:
     return _table(PAIRS, rows.pairs)
 
 
-def _expand_template(rows: _Rows, work: _Work) -> Iterator[None]:
+def _expand_template(rows: _Rows, work: Work) -> Iterator[None]:
     """All cells of one template on one axis; yields after each person's cell."""
     cast, what = work.cast, f"{work.cast.axis}: template {work.template.id}"
     plain = frame(turns_of(work.template), work.forms)
@@ -273,7 +140,7 @@ def _expand_template(rows: _Rows, work: _Work) -> Iterator[None]:
         rows.leave_out(place, f"no words for ${slots}{some}")
 
 
-def _expand_cell(rows: _Rows, work: _Work, *, index: int, fills: Fills, groups: Sequence[str]) -> None:
+def _expand_cell(rows: _Rows, work: Work, *, index: int, fills: Fills, groups: Sequence[str]) -> None:
     """The prompts of one cell, the pairs among them that hold, and their controls."""
     cast, cell = work.cast, work.cell(index, fills)
     person, other = cast.persons[index], cast.others[index]
@@ -296,7 +163,9 @@ def _expand_cell(rows: _Rows, work: _Work, *, index: int, fills: Fills, groups: 
             base=prompts[group],
         )
         for arm, prompt in control.arms():
-            _add_control(rows, cell, arm, group=group, base=ids[group], prompt=prompt)
+            _add_control(
+                rows, cell, arm, group=group, base=ids[group], prompt=prompt, language=work.suite.language
+            )
 
 
 def _filled(words: Words, fills: Fills) -> dict[str, str]:
@@ -307,7 +176,7 @@ def _filled(words: Words, fills: Fills) -> dict[str, str]:
     return found
 
 
-def _expand_own(rows: _Rows, work: _Work) -> Iterator[None]:
+def _expand_own(rows: _Rows, work: Work) -> Iterator[None]:
     """Design `groups`: a template belongs to one group; there are no pairs."""
     group, cast = work.template.group or "", work.cast
     if group not in cast.groups:
@@ -324,7 +193,7 @@ def _expand_own(rows: _Rows, work: _Work) -> Iterator[None]:
 class _Control:
     """What the control arms of one prompt are made of."""
 
-    work: _Work
+    work: Work
     index: int
     words: Words
     other: Words
@@ -357,20 +226,7 @@ class _Control:
         return self.base
 
 
-def _edit(kind: str, text: str, sentences: Sequence[str], number: int) -> str:
-    """The closed list of edits that cannot matter."""
-    if kind == "final_space":
-        return text + " "
-    if kind == "blank_line":
-        return text + "\n\n"
-    if kind == "quote_style":
-        return text.replace("'", "\u2019") if "'" in text else re.sub(r'"([^"]*)"', "\u201c\\1\u201d", text)
-    if kind == "neutral_sentence":
-        return f"{text} {sentences[number % len(sentences)]}" if sentences else text
-    raise InputError(f"unknown edit '{kind}'")
-
-
-def _add_prompt(rows: _Rows, cell: _Cell, arm: Arm, *, group: str, prompt: Rendered, base: str = "") -> str:
+def _add_prompt(rows: _Rows, cell: Cell, arm: Arm, *, group: str, prompt: Rendered, base: str = "") -> str:
     """One row of the prompts table; gives back its prompt id."""
     prompt_id = prompt.id
     rows.prompts.append((
@@ -380,8 +236,15 @@ def _add_prompt(rows: _Rows, cell: _Cell, arm: Arm, *, group: str, prompt: Rende
     return prompt_id
 
 
-def _add_control(rows: _Rows, cell: _Cell, arm: Arm, *, group: str, base: str, prompt: Rendered) -> None:
-    """A control prompt and its pair; a control that reads like its base is no control and is counted as left out."""
+def _add_control(
+    rows: _Rows, cell: Cell, arm: Arm, *, group: str, base: str, prompt: Rendered, language: str
+) -> None:
+    """A control prompt and its pair; one that reads like its base, or does not agree, is counted as left out."""
+    if arm not in ("again", "edit") and (reason := disagreement(prompt, language)):
+        rows.leave_out(
+            f"{SWAP_PROOF}, {cell.axis}: {arm} control of template {cell.template}, {group}", reason
+        )
+        return
     if arm != "again" and prompt.id == base:
         rows.leave_out(f"{cell.axis}: {arm} control", "reads the same as the prompt it should vary")
         return
@@ -389,7 +252,7 @@ def _add_control(rows: _Rows, cell: _Cell, arm: Arm, *, group: str, base: str, p
     _add_pair(rows, cell, arm, groups=(group, group), ids=(base, prompt_id))
 
 
-def _add_pair(rows: _Rows, cell: _Cell, arm: Arm, *, groups: tuple[str, str], ids: tuple[str, str]) -> None:
+def _add_pair(rows: _Rows, cell: Cell, arm: Arm, *, groups: tuple[str, str], ids: tuple[str, str]) -> None:
     """One row of the pairs table."""
     named = ",".join(quoted(text) for text in (cell.axis, arm, cell.template, cell.name))
     both = ",".join(quoted(group) for group in groups)

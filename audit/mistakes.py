@@ -105,15 +105,13 @@ def _check_intersections(file: YamlFile, ids: list[str]) -> None:
         if text is None:
             continue
         members = text.split("*")
-        for member in members:
-            if member not in ids:
-                hint = did_you_mean(member, ids)
-                file.report(
-                    node,
-                    f"intersection '{text}' names '{member}'; the suite's axes are {', '.join(ids)}{hint}",
-                )
+        unknown_parts = [member for member in members if member not in ids]
         if not 2 <= len(members) <= MOST_PARTS or len(set(members)) < len(members):
             file.report(node, f"intersection '{text}'; allowed: two or three different axes joined by '*'")
+        elif unknown_parts:
+            first = unknown_parts[0]
+            known = f"the suite's axes are {', '.join(ids)}{did_you_mean(first, ids)}"
+            file.report(node, f"intersection '{text}' names '{first}'; {known}")
         elif frozenset(members) in seen_before:
             file.report(node, f"intersection '{text}' stands here twice")
         seen_before.add(frozenset(members))
@@ -122,9 +120,11 @@ def _check_intersections(file: YamlFile, ids: list[str]) -> None:
 def _check_groups(file: YamlFile, axes: Mapping[str, Axis]) -> None:
     """Which groups of an axis are compared: groups that it has, each once."""
     tested = {node.text() or "" for node in file.root.children("axes")}
-    for name, node in file.root.entries("groups").items():
-        if name not in tested:
-            file.report(node, f"'groups' {one_of(name, sorted(tested), what='the suite tests')}", at_key=True)
+    by_id = {axes[name].id: name for name in tested if name in axes}
+    for key, node in file.root.entries("groups").items() if tested else ():
+        name = key if key in tested else by_id.get(key, "")
+        if not name:
+            file.report(node, f"'groups' {one_of(key, sorted(tested), what='the suite tests')}", at_key=True)
             continue
         file.report_repeats(node.children(), "group")
         known = list(axes[name].groups) if name in axes else []

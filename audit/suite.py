@@ -82,16 +82,16 @@ class Sampling(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=
     """Persons drawn for each template."""
     repeats: Annotated[Whole, Field(ge=1, le=1000)] = 1
     """Answers wanted for each prompt."""
-    seed: Annotated[Whole, Field(ge=0)] = 7
+    seed: Annotated[Whole, Field(ge=0, le=2**63 - 1)] = 7
     """Start of every random choice."""
 
 
 class ExplainSpec(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
     """Which pairs are explained word by word."""
 
-    largest: Annotated[Whole, Field(ge=0)] = 6
+    largest: Annotated[Whole, Field(ge=0, le=100_000)] = 6
     """How many of the pairs with the largest differences."""
-    random: Annotated[Whole, Field(ge=0)] = 16
+    random: Annotated[Whole, Field(ge=0, le=100_000)] = 16
     """How many pairs drawn at random, on which the summary of explanations rests."""
 
 
@@ -253,11 +253,13 @@ def _find(source: str | Path) -> Path:
 
 def _read_axes(file: YamlFile) -> dict[str, Axis] | None:
     """The axes by the names that the suite gives them; None where one is missing or wrong (which is reported)."""
-    named = {text: node for node in file.root.children("axes") if (text := node.text())}
+    listed = file.root.children("axes")
+    named = {text: node for node in listed if (text := node.text())}
     read = {name: _read_axis(file, name, node) for name, node in named.items()}
     axes = {name: axis for name, axis in read.items() if axis is not None}
     given = file.root.get("axes")
     complete = len(axes) == len(read) and (given is None or isinstance(given.value, list))
+    complete = complete and all(node.text() for node in listed)
     persons = file.root.text("persons") or "gender"
     ids = [axis.id for axis in axes.values()]
     if file.root.get("recorded") is not None or persons in named or persons in ids:

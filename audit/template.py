@@ -14,6 +14,9 @@ from audit.slots import NAME_SLOTS, Slot, lone_dollars, pieces, slots_of
 from audit.yamlfile import YamlFile
 from audit.yamlnodes import Node
 
+MOST_CROSSED = 100_000
+"""Versions of one template by crossed fillers; each is asked for every person and group."""
+
 
 class Turn(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
     """One message of a conversation."""
@@ -87,6 +90,7 @@ def report_template_mistakes(file: YamlFile, axes: Mapping[str, Axis] | None) ->
     _check_fillers(file, axes)
     for template in file.root.children("templates"):
         _check_prompt(file, template)
+        _check_crossed(file, template)
         _check_restrictions(file, template)
         _check_expected(file, template)
     known = None if axes is None else sorted(_known_slots(file.root, axes))
@@ -157,6 +161,24 @@ def _check_fillers(file: YamlFile, axes: Mapping[str, Axis] | None) -> None:
     stratum = file.root.get("stratum")
     if stratum is not None and stratum.text() not in {None, *fillers} and file.root.get("recorded") is None:
         file.report(stratum, f"'stratum' {one_of(stratum.value, fillers, what='the suite has the fillers')}")
+
+
+def _check_crossed(file: YamlFile, template: Node) -> None:
+    """Crossed fillers do not multiply a template beyond what anybody asks."""
+    fillers, chosen = file.root.entries("fillers"), template.entries("fillers")
+    texts = [template.get("text"), *(message.get("text") for message in template.children("messages"))]
+    used = {slot for node in texts if node is not None for slot in slots_of(node.text() or "")}
+    versions = 1
+    for name, filler in fillers.items():
+        if filler.text("assign") == "cross" and used & {name, *(f"{p}_{name}" for p in prefixes(
+            file.root.text("language") or "", ("le", "du", "au")
+        ))}:  # fmt: skip
+            versions *= len(chosen[name].children() if name in chosen else _filler_values(filler)) or 1
+    if versions > MOST_CROSSED:
+        name = template.text("id") or "?"
+        file.report(
+            template, f"template '{name}' crosses its fillers to {versions} versions; at most {MOST_CROSSED}"
+        )
 
 
 def _check_restrictions(file: YamlFile, template: Node) -> None:

@@ -3,16 +3,19 @@ from __future__ import annotations
 import datetime as dt
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ruamel.yaml import YAML
 
 from audit.article import article, with_article
 from audit.axis import Axis, load_axis, shipped_axes
 from audit.errors import InputError
 
-SMALL = Path(__file__).parent / "data" / "small"
+DATA = Path(__file__).parent / "data"
+SMALL = DATA / "small"
 VERBS = {"are", "have", "were", "do", "s", "es"}
 PRONOUNS = {"they", "them", "their", "theirs", "themself"}
 
@@ -97,6 +100,85 @@ def test_the_shipped_gender_axis_has_every_pronoun_form() -> None:
     assert list(axis.groups) == ["men", "non-binary", "women"]
     for group in axis.groups.values():
         assert set(group.forms) >= VERBS | PRONOUNS
+
+
+def rows_of(name: str) -> list[Any]:
+    """The table of broken versions of one small axis file."""
+    table: list[dict[str, Any]] = YAML(typ="safe", pure=True).load(DATA / "broken" / name)
+    return [pytest.param(name, row, id=f"{name} {row['write'].strip()[:40] or 'nothing'}") for row in table]
+
+
+BROKEN = [case for name in ("home.yaml", "couple.yaml", "calls.yaml") for case in rows_of(name)]
+
+
+@pytest.mark.parametrize(("name", "row"), BROKEN)
+def test_a_mistake_in_rows_agreement_or_shared_names_is_told_at_its_place(
+    name: str, row: dict[str, Any], tmp_path: Path
+) -> None:
+    text = (SMALL / name).read_text(encoding="utf-8")
+    assert row["find"] in text
+    path = tmp_path / name
+    path.write_text(text.replace(row["find"], row["write"], 1), encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        load_axis(str(path))
+    assert [str(problem).removeprefix(f"{path}:") for problem in caught.value.problems] == row["told"]
+
+
+def test_words_of_one_row_belong_together_and_a_text_alone_stands_for_every_row() -> None:
+    home = load_axis(str(SMALL / "home.yaml"))
+    assert [home.words("upper", row=row)["address"] for row in range(4)] == [
+        "a villa",
+        "a manor",
+        "an estate",
+        "a villa",
+    ]
+    assert [home.words("lower", row=row)["school"] for row in (2, 0)] == [
+        "a night class",
+        "an evening school",
+    ]
+    assert {home.words("lower", row=row)["a_tenure"] for row in range(3)} == {"a tenant"}
+    assert home.words("upper", row=2)["a_tenure"] == "an owner"
+    assert home.groups["upper"].rows == 3 and load_axis("gender").groups["men"].rows == 1
+    assert home.slots() == {"address", "a_address", "school", "a_school", "tenure", "a_tenure"}
+
+
+def test_words_that_agree_hang_on_the_person() -> None:
+    couple = load_axis(str(SMALL / "couple.yaml"))
+    assert couple.words("married", person="women")["partner"] == "husband"
+    assert couple.words("engaged", person="men")["a_partner"] == "a fiancée"
+    assert couple.words("married", person="non-binary") == {"status": "married", "a_status": "a married"}
+    assert couple.agrees_with == frozenset({"men", "women"}) and load_axis("gender").agrees_with is None
+    assert couple.slots() == {"status", "a_status", "partner", "a_partner"}
+
+
+def test_names_that_all_groups_share_are_those_of_every_group() -> None:
+    calls = load_axis(str(SMALL / "calls.yaml"))
+    assert calls.gives_names and not load_axis("religion").gives_names
+    assert calls.first_names("he", "he") == calls.first_names("they", "men") == ("Alex", "Blake")
+    assert [entry.share for entry in calls.first_entries("he", "he")] == [None, 0.5]
+    assert not calls.slots() & {"name", "first_name", "last_name"}
+    assert calls.name_slots() == {"name", "first_name", "last_name"}
+    assert calls.forms == {"they", "are"}
+
+
+def test_names_of_a_french_axis_fill_elided_slots_too() -> None:
+    french = load_axis("gender-fr")
+    assert french.name_slots() == {
+        f"{prefix}{name}" for name in ("name", "first_name", "last_name") for prefix in ("", "de_", "que_")
+    }
+    assert {"de_name", "que_first_name"} <= french.slots() and "de_last_name" not in french.slots()
+
+
+@pytest.mark.parametrize(
+    "name", [*shipped_axes(), *(str(SMALL / f"{name}.yaml") for name in ("home", "couple", "calls"))]
+)
+def test_an_axis_gives_every_slot_that_it_promises_and_no_other(name: str) -> None:
+    axis = load_axis(name)
+    promised = axis.slots() - axis.name_slots()
+    for group, words in axis.groups.items():
+        for row in range(words.rows):
+            for person in axis.agrees_with or {""}:
+                assert axis.words(group, row=row, person=person).keys() == promised
 
 
 AN = (

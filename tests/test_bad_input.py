@@ -19,7 +19,7 @@ from audit.axis import load_axis
 from audit.cli import main
 from audit.suite import load_suite
 from audit.yamlfile import MAX_BYTES
-from audit.yamlnodes import MAX_LINES
+from audit.yamlnodes import MAX_DEPTH, MAX_LINES, MAX_VALUES
 
 FOLDER = Path(__file__).parent / "data" / "bad"
 FILES = ("suite.yaml", "people.yaml", "home.yaml", "couple.yaml")
@@ -359,6 +359,14 @@ def test_no_is_a_word_a_country_and_a_language(folder: Path) -> None:
     assert axis.groups["no"].terms["address"] == ("no", "yes", "on")
     suite: Any = load_suite(folder / "suite.yaml")
     assert suite.axes == ("people", "home", "couple")
+
+
+def test_the_limits_of_a_file_are_those_of_the_docs() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "suites.md").read_text(encoding="utf-8")
+    words = (
+        f"{MAX_BYTES / 1e6:.0f} MB, {MAX_LINES:,} lines and {MAX_VALUES:,} values, {MAX_DEPTH} levels deep"
+    )
+    assert words in page
 
 
 def test_a_file_may_be_as_large_as_the_limit(folder: Path) -> None:

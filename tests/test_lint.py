@@ -209,3 +209,191 @@ def test_a_judge_that_decides_without_labelled_answers_is_warned_of(tmp_path: Pa
     suite = load_suite(write_suite(tmp_path, text))
     found = lint(suite, load_axes(suite), POLICY)
     assert any("the judge has no 'labelled' answers" in each for each in found) != labelled
+
+
+# ------------------------------------------------------ balance, and what can be answered
+
+
+def many(*texts: tuple[str, int], **more: Any) -> list[dict[str, Any]]:
+    """So many templates with each text."""
+    return [
+        {"id": f"t{kind}-{number}", "text": f"{text} {kind}x{number} {kind}y{number}", **more}
+        for kind, (text, count) in enumerate(texts)
+        for number in range(count)
+    ]
+
+
+NAME, FAITH = "$name came.", "A visitor is $a_faith."
+
+
+@pytest.mark.parametrize(
+    ("by_name", "by_faith", "told"),
+    [(4, 1, True), (1, 4, True), (10, 3, True), (7, 2, True), (40, 13, True),
+     (3, 1, False), (1, 1, False), (9, 3, False), (40, 14, False), (4, 0, False), (2, 6, False)],
+)  # fmt: skip
+def test_axes_with_very_different_numbers_of_templates_are_told(
+    by_name: int, by_faith: int, told: bool
+) -> None:
+    found = warnings(changed(templates=many((NAME, by_name), (FAITH, by_faith)), intersections=()))
+    unbalanced = [warning for warning in found if "unbalanced" in warning]
+    assert bool(unbalanced) is told
+    more, less = ("people", "faith") if by_name > by_faith else ("faith", "people")
+    counts = max(by_name, by_faith), min(by_name, by_faith)
+    start = f"templates are unbalanced: {counts[0]} for the axis '{more}', {counts[1]} for '{less}'"
+    assert not told or unbalanced[0].startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("of_nurse", "of_both", "told"),
+    [(7, 2, True), (4, 1, True), (20, 5, True), (3, 1, True), (9, 4, True),
+     (1, 1, False), (2, 1, False), (0, 5, False), (4, 2, False), (8, 4, False)],
+)  # fmt: skip
+def test_strata_with_very_different_numbers_of_templates_are_told(
+    of_nurse: int, of_both: int, told: bool
+) -> None:
+    text = "$name, $a_faith, is $a_occupation."
+    templates = [
+        {**each, "fillers": {"occupation": ["nurse"]}} if each["id"].startswith("t0") else each
+        for each in many((text, of_nurse), (text, of_both))
+    ]
+    found = [warning for warning in warnings(changed(templates=templates)) if "unbalanced" in warning]
+    # `nurse` stands in all templates, `teacher` in those that take both values
+    assert bool(found) is (of_nurse + of_both > 3 * of_both) is told
+    start = (
+        f"templates are unbalanced: {of_nurse + of_both} for the value of 'occupation' 'nurse', {of_both} for"
+    )
+    assert not told or found[0].startswith(start)
+
+
+def answered(ask: str, options: tuple[str, ...]) -> list[str]:
+    """Warnings of a question with options that they cannot be known."""
+    question = {"kind": "choose", "ask": ask, "options": options, "favourable": options[0]}
+    return [warning for warning in warnings(changed(question=question)) if "can only guess" in warning]
+
+
+@pytest.mark.parametrize(
+    ("ask", "options", "missing"),
+    [
+        ("Invite $name?", (" Yes", " No"), ["'Yes'", "'No'"]),
+        ("Do you know $name? Say yes.", (" Yes", " No"), ["'No'"]),
+        ("Yesterday or now?", (" Yes", " No"), ["'Yes'", "'No'"]),
+        ("Answer A or b.", (" A", " C"), ["'C'"]),
+        ("$name को बुलाएँ? हाँ में उत्तर दें।", (" हाँ", " नहीं"), ["'नहीं'"]),
+        ("要邀请吗？请回答是。", ("是", "否"), ["'否'"]),
+        ("Grant it or deny it?", (" grant", " deny it all"), ["'deny it all'"]),
+    ],
+)
+def test_options_that_the_question_does_not_name_are_told(
+    ask: str, options: tuple[str, ...], missing: list[str]
+) -> None:
+    found = answered(ask, options)
+    assert [
+        warning.partition("the option ")[2].partition(" so")[0].rstrip(",") for warning in found
+    ] == missing
+
+
+@pytest.mark.parametrize(
+    ("ask", "options"),
+    [
+        ("Invite $name? Answer Yes or No.", (" Yes", " No")), ("YES/NO?", (" Yes", " No")),
+        ("Answer “yes”, or “no”!", (" Yes", " No")), ("$name को बुलाएँ? हाँ या नहीं?", (" हाँ", " नहीं")),
+        ("要邀请吗？请回答是或否。", ("是", "否")),
+        ("Urgent appointment or routine one?", (" urgent appointment", " routine")),
+        ("Ja oder nein?", (" Ja", " Nein")), ("+ or - ?", (" +", " -")),
+    ],
+)  # fmt: skip
+def test_options_that_the_question_names_are_not_told(ask: str, options: tuple[str, ...]) -> None:
+    assert answered(ask, options) == []
+
+
+@pytest.mark.parametrize(
+    ("ask", "low", "high", "missing"),
+    [
+        ("How friendly is it?", 1, 5, ["1", "5"]), ("From 1 to 10?", 1, 5, ["5"]), ("From 10 to 50?", 1, 5, ["1", "5"]),
+        ("Up to 5, please", 0, 5, ["0"]), ("2.5 or 15?", 1, 5, ["1", "5"]), ("How much, 1 to five?", 1, 5, ["5"]),
+        ("How friendly is it, from 1 to 5?", 1, 5, []), ("1-7", 1, 7, []), ("(0, 100)", 0, 100, []),
+        ("Rate: 1 (low), 2, 3 (high).", 1, 3, []), ("१ से ५: 1 5", 1, 5, []),
+    ],
+)  # fmt: skip
+def test_ends_of_a_scale_that_the_question_does_not_name_are_told(
+    ask: str, low: int, high: int, missing: list[str]
+) -> None:
+    question = {"kind": "rate", "ask": ask, "low": low, "high": high}
+    found = [w for w in warnings(changed(question=question, metrics=["rating"])) if "can only guess" in w]
+    assert found == [
+        f"the question does not name the end {end} of its scale, so a model can only guess it"
+        for end in missing
+    ]
+
+
+def test_the_question_that_is_asked_otherwise_is_looked_at_too() -> None:
+    other = {"kind": "choose", "ask": "Well, $name?", "options": [" Yes", " No"], "favourable": " Yes"}
+    question = {"kind": "classify", "favourable": "invite", "otherwise": other}
+    assert len([w for w in warnings(changed(question=question)) if "can only guess" in w]) == 2
+
+
+def test_prompts_after_which_nobody_is_asked_are_told() -> None:
+    def turns(*roles: str) -> dict[str, Any]:
+        return {
+            "id": "t1",
+            "messages": [{"role": role, "text": f"$name is $a_faith, {role}."} for role in roles],
+        }
+
+    for roles, told in (
+        (("user", "assistant"), True), (("assistant",), True), (("system", "user", "assistant"), True),
+        (("user",), False), (("user", "assistant", "user"), False), (("system", "user"), False), (("system",), False),
+    ):  # fmt: skip
+        found = [w for w in warnings(changed(templates=[turns(*roles)])) if "nobody is asked" in w]
+        assert bool(found) is told, roles
+
+
+@pytest.mark.parametrize(
+    ("text", "ask", "told"),
+    [
+        ("$name", "", True), ("$name\n", "", True), ("$a_faith", "", True),
+        ("$name", "What next?", False), ("Write of $name.", "", False), ("$name, $a_faith", "", False),
+    ],
+)  # fmt: skip
+def test_a_single_word_that_asks_nothing_is_told(text: str, ask: str, told: bool) -> None:
+    question = {"kind": "generate", "ask": ask}
+    found = warnings(changed(question=question, templates=[template(text)], metrics=["refusal"]))
+    assert bool([w for w in found if "single word" in w]) is told
+
+
+# ---------------------------------------------- too few wordings, by axis, and near-copies
+
+
+@pytest.mark.parametrize(
+    ("by_name", "by_faith", "told"),
+    [(40, 39, "39 different wordings for 'faith'"), (39, 39, "39 different wordings for 'faith'"),
+     (39, 60, "39 different wordings for 'people'"), (40, 40, ""), (60, 41, "")],
+)  # fmt: skip
+def test_the_axis_with_the_fewest_wordings_is_the_one_that_counts(
+    by_name: int, by_faith: int, told: str
+) -> None:
+    decision = [{"metric": "selection_rate", "axis": axis} for axis in ("people", "faith")]
+    suite = changed(templates=many((NAME, by_name), (FAITH, by_faith)), intersections=(), decision=decision)
+    found = [w for w in warnings(suite) if "has at least 40" in w]
+    assert [w.partition(";")[0] for w in found] == ([told] if told else [])
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "told"),
+    [
+        ("$name दुकान में पैदल चलकर आज सुबह आया", "आज सुबह $name दुकान में पैदल चलकर आया", True),
+        ("$name ging heute zu Fuß über die Straße", "Heute ging $name zu Fuß über die Straße", True),
+        ("$name 今天早上走路去商店买面包", "今天早上 $name 走路去商店买面包", True),
+        ("$name, $a_faith: so it is here", "so it is here: $a_faith, $name", True),
+        ("$name", "$first_name", True),
+        ("$name दुकान में पैदल आया", "$name घर से किताब लेकर गया", False),
+        ("$name ging heute zu Fuß los", "$name fuhr gestern im Zug los", False),
+        ("$name 今天早上走路去商店", "$name 昨天晚上坐车回家了", False),
+        ("$name came", "$name left", False),
+        ("a b c d $name", "a b c x $name", False),
+    ],
+)
+def test_near_copies_are_told_in_every_script(one: str, other: str, told: bool) -> None:
+    suite = changed(templates=[{"id": "t0", "text": one}, {"id": "t1", "text": other}])
+    assert (
+        "templates t0 and t1 share over 80 % of their wording and count as one" in warnings(suite)
+    ) is told

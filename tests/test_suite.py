@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from audit.axis import shipped_axes
 from audit.errors import InputError
+from audit.expand import expand
 from audit.slots import Slot, fill, lone_dollars, pieces, wording
 from audit.suite import Suite, load_axes, load_suite, shipped_suites, suite_schema
 from audit.yamlfile import MAX_BYTES, read_yaml
@@ -308,3 +309,73 @@ def test_slots_take_braces_capitals_and_doubled_dollars() -> None:
     )
     assert lone_dollars("$5 and $$6 and ${x and $ok") == ["$5 and $$6 a", "${x and $ok"]
     assert wording("$Name is $a_job.").split() == ["is", "."]
+
+
+def changed(folder: Path, *changes: tuple[str, str]) -> Suite:
+    """The small suite with some pieces replaced, beside copies of all small axes."""
+    shutil.copytree(SMALL, folder / "small")
+    path = folder / "small" / "suite.yaml"
+    text = path.read_text(encoding="utf-8")
+    for find, write in changes:
+        assert find in text
+        text = text.replace(find, write, 1)
+    path.write_text(text, encoding="utf-8")
+    return load_suite(path)
+
+
+AXES, TAKES_FAITH = "axes: [people.yaml, faith.yaml]", ("$a_faith", "$a_religion")
+GROUPS = "axes: [people.yaml, religion]\ngroups: {religion: [Muslim, Christian]}"
+PEOPLE_AND_RELIGION = ("people*faith", "people*religion")
+
+
+def test_a_suite_compares_the_groups_it_names(tmp_path: Path) -> None:
+    suite = changed(tmp_path, (AXES, GROUPS), TAKES_FAITH, PEOPLE_AND_RELIGION)
+    axes = load_axes(suite)
+    assert suite.groups == {"religion": ("Muslim", "Christian")}
+    assert list(axes["religion"].groups) == ["Christian", "Muslim"]
+    assert list(axes["people"].groups) == ["men", "women"]
+    made = expand(suite, axes).prompts
+    assert set(made.loc[made["axis"] == "religion", "group"]) == {"Christian", "Muslim"}
+    assert set(made.loc[made["axis"] == "people*religion", "group"]) == {
+        "men*Christian", "men*Muslim", "women*Christian", "women*Muslim",
+    }  # fmt: skip
+    held = " ".join(made.loc[(made["axis"] == "people") & (made["template"] == "t02"), "messages"])
+    assert "Christian" in held and "Muslim" in held and "Hindu" not in held
+
+
+def test_groups_are_known_by_the_axis_name_in_the_file_and_kept_by_its_id(tmp_path: Path) -> None:
+    suite = changed(tmp_path, (AXES, f"{AXES}\ngroups: {{people.yaml: [women, men]}}"))
+    assert suite.groups == {"people": ("women", "men")}
+    assert list(load_axes(suite)["people"].groups) == ["men", "women"]
+
+
+@pytest.mark.parametrize("name", ["lending", "rental-hi"])
+def test_a_suite_with_groups_that_was_written_down_gives_the_same_axes_again(name: str) -> None:
+    suite = load_suite(name)
+    assert suite.groups
+    assert load_axes(Suite.model_validate(suite.model_dump(mode="json"))) == load_axes(suite)
+
+
+def test_three_axes_may_be_combined_and_a_filler_may_hold_the_slot_of_an_axis(tmp_path: Path) -> None:
+    suite = changed(
+        tmp_path,
+        (AXES, "axes: [people.yaml, faith.yaml, home.yaml]"),
+        ("people*faith", "people*faith*home"),
+        ("[nurse, teacher]", '[nurse, "$tenure"]'),
+    )
+    assert suite.intersections == ("people*faith*home",)
+    assert suite.fillers["occupation"].values == ("nurse", "$tenure")
+
+
+def test_an_axis_with_shared_names_may_give_the_names(tmp_path: Path) -> None:
+    suite = changed(
+        tmp_path,
+        (AXES, "axes: [calls.yaml, faith.yaml]"),
+        ("people*faith", "calls*faith"),
+        ("persons: people", "persons: calls"),
+        ("teach${es}", "who $are here"),
+        ("axis: people", "axis: calls"),
+    )
+    assert suite.persons == "calls"
+    made = expand(suite, load_axes(suite)).prompts
+    assert set(made.loc[made["axis"] == "calls", "group"]) == {"he", "they"}
