@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audit.axis import Axis
+from audit.errors import InputError
 from audit.records import PROMPTS, Exclusion, Expansion
 from audit.suite import Suite
 
@@ -76,6 +77,8 @@ def check(
     limits = load_policy(policy)
     suite = load_suite(source)
     axes = load_axes(suite)
+    if prompts is not None and suite.recorded is not None and model is None:
+        raise InputError(f"suite '{suite.id}' reads recorded answers; it has no prompts to write")
     tally = _Tally()
     with nullcontext(None) if prompts is None else prompt_file(prompts) as write:
         for part in _parts(source, suite, axes, model):

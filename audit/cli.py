@@ -182,6 +182,8 @@ def check(
             problems.append(str(error))
             continue
         console.checked(console.out(), checked)
+        if prompts is not None:
+            console.say(console.out(), f"written    {prompts}")
         if show:
             console.preview(console.out(), checked.shown)
     if problems:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import math
 import os
 import re
 import signal
@@ -9,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from small_runs import finished_run
 from small_suites import TEXT, write_suite
@@ -291,3 +294,89 @@ def test_check_warns_by_the_limits_of_the_policy_that_is_named(command: Command,
     assert "no limit for 'choice_logit'" not in command("check", suite)[1]
     assert "no limit for 'choice_logit'" in command("check", suite, "--policy", policy)[1]
     assert command("check", suite, "--policy", "defualt")[0] == 2
+
+
+# ------------------------------------------------------------ prompts in a file
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+def test_check_writes_the_prompts_that_it_counts(command: Command, tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"prompts.{ending}"
+    code, out, err = command("check", write_suite(tmp_path), "--prompts", path)
+    assert (code, err) == (0, "")
+    table = pd.read_json(path, lines=True, dtype=False) if ending == "jsonl" else pd.read_parquet(path)
+    assert f"{table['prompt_id'].nunique():,} distinct" in out
+    assert [each.name for each in tmp_path.glob("prompts*")] == [path.name]
+
+
+@pytest.mark.parametrize(("name", "reason"), [
+    ("prompts.csv", "prompts are written as .jsonl or .parquet"),
+    ("prompts", "prompts are written as .jsonl or .parquet"),
+    ("missing/prompts.jsonl", "cannot be written here (No such file or directory)"),
+    ("missing/prompts.parquet", "cannot be written here (No such file or directory)"),
+    ("small.yaml/prompts.jsonl", "cannot be written here (Not a directory)"),
+    ("folder.parquet", "cannot be written here (Is a directory)"),
+])  # fmt: skip
+def test_a_file_that_cannot_be_written_is_one_sentence(
+    command: Command, tmp_path: Path, name: str, reason: str
+) -> None:
+    (tmp_path / "folder.parquet").mkdir()
+    code, _, err = command("check", write_suite(tmp_path), "--prompts", tmp_path / name)
+    assert code == 2
+    assert (
+        err.startswith(f"audit: {tmp_path / name}: ") and err.endswith(f"{reason}\n") and err.count("\n") == 1
+    )
+
+
+def test_prompts_of_two_suites_do_not_go_into_one_file(command: Command, tmp_path: Path) -> None:
+    path = tmp_path / "prompts.jsonl"
+    path.write_text("old", encoding="utf-8")
+    code, out, err = command("check", write_suite(tmp_path), "hiring-fr", "--prompts", path)
+    assert (code, out, err) == (2, "", "audit: --prompts writes one file; name one suite\n")
+    assert path.read_text(encoding="utf-8") == "old"
+
+
+def test_a_suite_with_mistakes_leaves_the_file_of_prompts_as_it_was(command: Command, tmp_path: Path) -> None:
+    path = tmp_path / "prompts.jsonl"
+    path.write_text("old", encoding="utf-8")
+    suite = write_suite(tmp_path, TEXT.replace("$their patience", "$thier patience"))
+    code, _, err = command("check", suite, "--prompts", path)
+    assert code == 2 and "thier" in err
+    assert path.read_text(encoding="utf-8") == "old"
+    assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+def test_answers_to_the_prompts_of_a_file_are_audited(command: Command, tmp_path: Path, ending: str) -> None:
+    """A rule that invites where the text says "She" with log-odds 1, else with -1, is found as it is."""
+    suite, prompts, answers = (
+        write_suite(tmp_path),
+        tmp_path / f"prompts.{ending}",
+        tmp_path / "answers.jsonl",
+    )
+    assert command("check", suite, "--prompts", prompts)[0] == 0
+    table = pd.read_json(prompts, lines=True, dtype=False) if ending == "jsonl" else pd.read_parquet(prompts)
+    with answers.open("w", encoding="utf-8") as file:
+        for row in table.drop_duplicates("prompt_id").to_dict("records"):
+            odds = 1.0 if " She " in str(row["messages"]) else -1.0
+            scores = {"invite": -math.log1p(math.exp(-odds)), "reject": -math.log1p(math.exp(odds))}
+            both = ending == "parquet" and row["prompt_id"] in set(
+                table.loc[table["arm"] == "again", "prompt_id"]
+            )
+            for repeat in range(row["repeats"] * (2 if both else 1)):
+                answer = {"prompt_id": row["prompt_id"], "repeat": repeat, "scores": scores}
+                file.write(json.dumps(answer) + "\n")
+    code, _, err = command("run", suite, "--model", f"recorded:{answers}", "-o", tmp_path / "runs")
+    assert code == 0, err
+    folder = next((tmp_path / "runs").iterdir())
+    finished = read_run(folder)
+    assert finished.manifest["complete"] and (folder / "report.html").is_file()
+    assert finished.manifest["counts"]["failed"] == 0
+    deltas = finished.deltas[
+        (finished.deltas["metric"] == "choice_logit") & (finished.deltas["arm"] == "swap")
+    ]
+    of_letter = deltas[
+        (deltas["template"] == "letter") & (deltas["group_a"] == "men") & (deltas["group_b"] == "women")
+    ]
+    assert len(of_letter) == 4 and of_letter["delta"].to_numpy() == pytest.approx([2.0] * 4)
+    assert deltas.loc[deltas["template"] != "letter", "delta"].to_numpy() == pytest.approx(0.0, abs=1e-9)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_LACKING = 40
+CONTROL = " control of template "
+"""In an entry of the swap proof: the pair of a control arm."""
 MOST_LENGTHS = 15
 SOME_REPEATS = "some of the repeats have no value"
 """Reason of a score that rests on fewer answers than were given."""
@@ -166,7 +168,9 @@ def _proof(run: Run) -> tuple[Number, Number] | None:
     if run.suite.get("design") != "paired" or run.suite.get("recorded"):
         return None
     held = int((run.pairs["arm"] == "swap").sum())
-    failed = sum(each.count for each in run.excluded if each.what.startswith(SWAP_PROOF))
+    failed = sum(
+        each.count for each in run.excluded if each.what.startswith(SWAP_PROOF) and CONTROL not in each.what
+    )
     return numbers.count(held, "pairs", "swap"), numbers.count(failed, "excluded", SWAP_PROOF)
 
 
