@@ -138,9 +138,11 @@ def otherwise(source: str) -> str:
 
 
 def test_a_suite_of_recorded_answers_has_no_prompts_to_write(tmp_path: Path) -> None:
-    found = check("recorded/hiring-ranking", prompts=tmp_path / "p.jsonl")
+    found = check("recorded/hiring-ranking")
     assert (found.distinct, found.pairs, dict(found.arms), len(found.shown)) == (0, 0, {}, 0)
-    assert (tmp_path / "p.jsonl").read_bytes() == b""
+    with pytest.raises(InputError, match="reads recorded answers; it has no prompts to write"):
+        check("recorded/hiring-ranking", prompts=tmp_path / "p.jsonl")
+    assert not (tmp_path / "p.jsonl").exists()
 
 
 @pytest.mark.parametrize("source", ["no-such-suite", "broken"])
