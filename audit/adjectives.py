@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
-from audit.english import Words, words
+from audit.english import Words, swap_data, words
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,7 +31,7 @@ def read_adjective(text: Words, first: int, last: int, *, is_color: bool, is_lan
         "learning",
     ):
         return Use(reason="may be a language")
-    if following in words("persons"):
+    if following in words("persons") or (_is_labelled(text, first) and text.closes(last)):
         return Use()
     if is_color and (not text.raw(first)[0].isupper() or text.begins(first)):
         return Use(reason="may be a color")
@@ -39,14 +40,28 @@ def read_adjective(text: Words, first: int, last: int, *, is_color: bool, is_lan
         return Use(is_noun=True)
     if ends and before in words("predicates"):
         return Use()
-    if (
-        ends
-        and not before
-        and "," not in text.gap(first - 1)
-        and text.gap(first - 1).rstrip().endswith((":", "="))
-    ):
+    if ends and not before and "," not in text.gap(first - 1) and _is_after_a_label(text, first):
         return Use()
     return Use(reason="may not be said of a person" if following and not ends else "may be a noun")
+
+
+@cache
+def first_names() -> frozenset[str]:
+    """First names of the list for genders."""
+    data = swap_data("names")
+    pairs = (name for line in data["pairs"] for pair in line.split(", ") for name in pair.split())
+    return frozenset((*pairs, *data["unpaired"], *data["both"], *data["unclear"])) | frozenset(
+        name for kind in ("rare", "abroad") for line in data[kind] for name in line.split()
+    )
+
+
+def _is_after_a_label(text: Words, first: int) -> bool:
+    return text.gap(first - 1).rstrip().endswith((":", "="))
+
+
+def _is_labelled(text: Words, first: int) -> bool:
+    """Whether the field of a form that tells a group stands before: Race: Black."""
+    return _is_after_a_label(text, first) and text.low[max(first - 1, 0)] in words("labels")
 
 
 def read_countable(text: Words, first: int) -> str:
@@ -58,7 +73,10 @@ def read_countable(text: Words, first: int) -> str:
 def beside_a_name(text: Words, first: int, last: int) -> str:
     """Why a word that is a name too is not sure; nothing where it is none here."""
     before, following = text.raw(first - 1), text.raw(last + 1)
-    named = text.is_plain(first - 1) and before.istitle() and not text.begins(first - 1)
+    if _is_labelled(text, first):
+        return ""
+    is_named = not text.begins(first - 1) or before in first_names()
+    named = text.is_plain(first - 1) and before.istitle() and is_named
     titled = text.gap(first - 1) in (" ", ". ") and before.lower() in words("titles")
     if (
         named

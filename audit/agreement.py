@@ -14,6 +14,9 @@ PLURAL: Mapping[str, str] = {
 }  # fmt: skip
 """Verbs in the third person with a form of their own, and what stands with "they"."""
 _ES = re.compile(r"(ch|sh|ss|x|zz|o)es$")
+_USES: Mapping[str, str] = {
+    "focuses": "focus", "refocuses": "refocus", "biases": "bias", "gases": "gas", "quizzes": "quiz",
+}  # fmt: skip
 _SHORT_IES = frozenset({"dies", "lies", "ties", "vies"})
 
 
@@ -38,7 +41,7 @@ def verbs_of(text: Words, i: int) -> Agreed:
     """The verbs that have to change where the "he" or "she" at word i becomes "they"."""
     short = _short_form(text, i)
     if short is not None:
-        return short
+        return short if short.reason else Agreed(verbs=short.verbs, reason=_later_verb(text, i, i + 2))
     before = text.before(i)
     at = _verb_after(text, i)
     verb = text.low[at] if at is not None else ""
@@ -53,7 +56,7 @@ def verbs_of(text: Words, i: int) -> Agreed:
         return _with_joined(text, i, at)
     if verb in ("who", "that", "which"):
         return Agreed(reason=f"before '{verb}'")
-    return Agreed()
+    return Agreed(reason=_later_verb(text, i, at))
 
 
 def is_third_person(word: str) -> bool:
@@ -71,6 +74,8 @@ def plural(verb: str) -> str:
         return PLURAL[verb]
     if verb in _SHORT_IES:
         return verb[:-1]
+    if verb in _USES:
+        return _USES[verb]
     if verb.endswith("ies"):
         return f"{verb[:-3]}y"
     return verb[:-2] if _ES.search(verb) else verb[:-1]
@@ -101,7 +106,14 @@ def _verb_after(text: Words, i: int) -> int | None:
     while text.is_plain(at):
         at += 1
         word = text.low[at]
-        is_adverb = word in words("adverbs") or (word.endswith("ly") and word not in words("ly_nouns"))
+        if word == "no" and text.after(at) == "longer":
+            at += 1
+            continue
+        is_adverb = (
+            word in words("adverbs")
+            or word in ("himself", "herself", "alone")
+            or (word.endswith("ly") and word not in words("ly_nouns"))
+        )
         if not is_adverb:
             return at
     return None
@@ -135,6 +147,19 @@ def _without_verb(text: Words, i: int) -> Agreed:
     if plain.startswith((",", "(", "—", "–", "-")) and i < len(text.low) - 1:
         return Agreed(reason="the verb is set off by punctuation")
     return Agreed()
+
+
+def _later_verb(text: Words, i: int, at: int) -> str:
+    """Why a verb that is joined to one that stays may have to change: he left and has a cold; empty without one."""
+    for later in range(at + 1, len(text.low)):
+        if not set(text.gap(later - 1)).isdisjoint(".;:!?\n"):
+            break
+        word = text.low[later]
+        follows = text.after(later) in words("never_noun") or text.closes(later)
+        is_verb = word in PLURAL or (is_third_person(word) and follows)
+        if is_verb and text.before(later) in ("and", "but", "or", "then"):
+            return f"'{word}' may be a second verb of '{text.low[i]}'"
+    return ""
 
 
 def _with_joined(text: Words, i: int, at: int) -> Agreed:

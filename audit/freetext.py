@@ -26,12 +26,13 @@ def read_texts(path: Path, *, column: str | None = None) -> Iterator[FreeText]:
     """The prompts of a file, without empty ones; InputError with the place where one cannot be read."""
     if not path.is_file():
         raise InputError(Problem(file=str(path), message="there is no such file of prompts"))
-    if Path(path.name.lower().removesuffix(".gz")).suffix in SUFFIXES:
-        yield from _of_rows(path, column)
-        return
-    if column is not None:
+    has_rows = Path(path.name.lower().removesuffix(".gz")).suffix in SUFFIXES
+    if column is not None and not has_rows:
         raise InputError(f"{path}: '--column' is for CSV and JSON Lines; a text file holds one prompt a line")
-    yield from _of_lines(path)
+    try:
+        yield from _of_rows(path, column) if has_rows else _of_lines(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
 def _of_lines(path: Path) -> Iterator[FreeText]:

@@ -279,5 +279,5 @@ def _name_lists() -> dict[str, frozenset[str]]:
     """Names of the list that are no sure mention, by kind."""
     data = swap_data("names")
     found = {kind: frozenset(data[kind]) for kind in ("unpaired", "both", "unclear", "words", "places")}
-    rare = frozenset(name for line in data["rare"] for name in line.split())
+    rare = frozenset(name for kind in ("rare", "abroad") for line in data[kind] for name in line.split())
     return {**found, "unpaired": found["unpaired"] | rare}

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from audit.english import Words, words
+from audit.moments import OBJECT, OWNED, OWNER, Guess, read_her_and_time
 
-OBJECT, OWNER, OWNED = "them", "their", "theirs"
 DETERMINERS = frozenset({"his", "her", "my", "our", "your", "their"})
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Guess:
-    """The form of a pronoun, by its plural (`them`, `their`, `theirs`); `reason` says why that is not sure."""
-
-    form: str
-    reason: str = ""
+_COMPARED = frozenset({("more", "than"), ("less", "than"), ("next", "to"), ("better", "than")})
 
 
 def read_her(text: Words, i: int) -> Guess:
@@ -25,7 +18,7 @@ def read_her(text: Words, i: int) -> Guess:
         return _before_a_break(text, i)
     if text.low[i + 1] in ("and", "or"):
         return _joined(text, i)
-    if text.is_compound(i + 1):
+    if text.is_compound(i + 1) and not text.low[i + 2][0].isdigit() and text.low[i + 2] != "time":
         doubtful = text.before(i) in words("complements") | words("two_objects")
         return Guess(
             form=OWNER,
@@ -33,6 +26,9 @@ def read_her(text: Words, i: int) -> Guess:
         )
     if following == "own":
         return Guess(form=OWNER)
+    timed = read_her_and_time(text, i)
+    if timed is not None:
+        return timed
     if following in words("either_way") or following[0].isdigit():
         return _before_either(text, i)
     if following in words("never_noun"):
@@ -100,6 +96,8 @@ def _before_either(text: Words, i: int) -> Guess:
     """her back, her home, her first: a noun phrase, or an object with an adverb or a second object after it."""
     before, word, rest = text.before(i), text.low[i + 1], text.after(i, 2)
     opens = before in words("prepositions") or before in words("openers") or not before
+    if (word, rest) in _COMPARED or (word == "like" and not opens):
+        return Guess(form=OBJECT)
     if word in words("with_adverbs"):
         return _with_adverb(before, word, rest, text.closes(i + 1))
     if opens and _is_content(rest) and word not in words("modals") | words("rarely_owned"):
@@ -138,17 +136,23 @@ def _before_adverb(text: Words, i: int) -> Guess:
 def _before_content(text: Words, i: int) -> Guess:
     """A word that can be a noun follows: possessive, unless the verb before takes two objects or a complement."""
     before, word, rest = text.before(i), text.low[i + 1], text.after(i, 2)
+    if (before.startswith("call") and word == "names") or _may_be_an_office(text, i):
+        return Guess(form=OBJECT, reason=f"'{before} her {word}' can be read in two ways")
     if word in words("owned") and before not in words("only_bare") | words("two_objects"):
         return Guess(form=OWNER)
     if word in words("owned"):
         sure = not word.endswith("s") and word not in words("bare_verbs")
         return Guess(form=OWNER, reason="" if sure else f"'{before} her {word}' can be read in two ways")
+    if before in words("naming") and word not in words("complement_adjectives"):
+        return Guess(form=OWNER, reason=f"'{before} her {word}' can be read in two ways")
     if before in words("complements"):
         return _after_complement_verb(text, i)
     if before in words("two_objects"):
         return Guess(form=_with_two_objects(before), reason=f"'{before} her {word}' can be read in two ways")
     if _may_be_subject(text, i):
         return Guess(form=OBJECT, reason=f"'{before} her {word}' can be read in two ways")
+    if _may_be_gerund(text, i):
+        return Guess(form=OWNER, reason=f"'{before} her {word}' can be read in two ways")
     if _may_be_complement(before, word, rest, text.closes(i + 1)):
         return Guess(form=OBJECT, reason=f"'{word}' may describe her")
     return Guess(form=OWNER)
@@ -161,12 +165,31 @@ def _with_two_objects(verb: str) -> str:
 def _may_be_subject(text: Words, i: int) -> bool:
     """Whether the word after her may be the verb of what stands before: everything about her changed."""
     before, word = text.before(i), text.low[i + 1]
-    if before in ("about", "but", "except") and text.before(i, 2) in words("never_noun"):
+    if before in ("about", "but", "except") and text.before(i, 2) in words("indefinite"):
+        return True
+    if text.before(i, 2) in words("watching") and word in words("bare_verbs"):
         return True
     ends = text.closes(i + 1) or text.after(i, 2) in words("never_noun")
     is_verb = word.endswith("ed") or word in words("past_verbs")
+    if before in ("with", "without", "despite") and ends:
+        is_verb = is_verb or word in words("participles") | words("complement_adjectives")
     is_gerund = word.endswith("ing") and not text.closes(i + 1)
     return before in words("prepositions") and (is_verb or is_gerund) and (ends or is_gerund)
+
+
+def _may_be_an_office(text: Words, i: int) -> bool:
+    """made her partner: what she became, or whom somebody made what follows."""
+    made = text.before(i) in ("make", "makes", "made", "making")
+    return made and text.low[i + 1] in words("offices") and text.closes(i + 1)
+
+
+def _may_be_gerund(text: Words, i: int) -> bool:
+    """Whether a word in -ing after a verb and her may say what she does: filmed her dancing."""
+    before, word = text.before(i), text.low[i + 1]
+    if not word.endswith("ing") or word in words("ing_nouns") or not before:
+        return False
+    opens = before in words("openers") or before in words("prepositions")
+    return not opens and (text.closes(i + 1) or text.after(i, 2) in words("never_noun"))
 
 
 def _may_be_complement(before: str, word: str, rest: str, closes: bool) -> bool:

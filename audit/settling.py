@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,7 +12,8 @@ from audit.article import article
 from audit.english import Words, cut, words
 from audit.lexicon import Lexicon
 from audit.mentions import Mention, Reading, Tagger
-from audit.spotting import entries_in, is_name, mention_at
+from audit.naming import SHORT, is_name, without_accents
+from audit.spotting import entries_in, mention_at
 
 PROTECTED = re.compile(
     r"```.*?```|`[^`\n]*`|<[^<>\n]*>|\{\{.*?\}\}|\{[^{}\n]*\}|\$\w+|\$\{\w+\}"
@@ -20,6 +22,9 @@ PROTECTED = re.compile(
     re.DOTALL,
 )
 """Code, placeholders, addresses and paths: never touched."""
+_UNDERLINED = re.compile(r"_[^\W_]+_")
+_FOREIGN_SHARE = 0.15
+_GROUP_END = re.compile(r"[^\W_]{2}(?:m[ae]n|wom[ae]n|boys?|girls?|lad(?:y|ies)|lords?|dads?|moms?|mums?)$")
 _MAY_BE_PROTECTED = re.compile(r"[`<{$@#_/\\]|www|\.(?:com|org|net|edu|gov|io|htm)")
 
 
@@ -27,7 +32,7 @@ def read_text(text: str, lexicon: Lexicon, tagger: Tagger | None = None) -> Read
     """The text as the lexicon's rules read it; a tagger decides pronouns that the rules cannot."""
     found = cut(text)
     reading = Reading(text=text)
-    protected = [match.span() for match in PROTECTED.finditer(text)] if _MAY_BE_PROTECTED.search(text) else []
+    protected = _protected(text)
     generic: list[Mention] = []
     for i, entry in entries_in(found, lexicon, protected):
         mention = mention_at(found, i, entry, lexicon, reading=reading, tagger=tagger)
@@ -39,6 +44,13 @@ def read_text(text: str, lexicon: Lexicon, tagger: Tagger | None = None) -> Read
     if reading.mentions:
         _settle(reading, found, lexicon, protected)
     return reading
+
+
+def _protected(text: str) -> list[tuple[int, int]]:
+    """Where code, placeholders, addresses and paths stand; a word between underscores is none of them."""
+    if not _MAY_BE_PROTECTED.search(text):
+        return []
+    return [match.span() for match in PROTECTED.finditer(text) if not _UNDERLINED.fullmatch(match[0])]
 
 
 def _settle_generic(reading: Reading, generic: Sequence[Mention]) -> None:
@@ -55,6 +67,11 @@ def _settle_generic(reading: Reading, generic: Sequence[Mention]) -> None:
 def _settle(reading: Reading, found: Words, lexicon: Lexicon, protected: Sequence[tuple[int, int]]) -> None:
     """What concerns the whole text: two groups, agreement, articles, other signs of a group."""
     reading.base = reading.mentions[0].group
+    if _is_foreign(found):
+        first = reading.mentions[0]
+        reading.doubt(
+            first.start, reading.text[first.start : first.end], "stands in a text that may not be English"
+        )
     _settle_groups(reading, lexicon)
     if lexicon.neutral:
         _agree(reading, found)
@@ -126,24 +143,59 @@ def _note_other_signs(
     reading: Reading, found: Words, lexicon: Lexicon, protected: Sequence[tuple[int, int]]
 ) -> None:
     """Words that fit one group only, names that are not paired, and group words within what is never touched."""
-    taken = {mention.start for mention in reading.mentions}
+    taken = {start for m in reading.mentions for start in _starts_within(found, m)}
     for i, low in enumerate(found.low):
         start, raw = found.starts[i], found.raw(i)
         if low in lexicon.only:
             reading.doubt(start, raw, "fits a person of one group only")
         elif start in taken or _is_surname(found, i, lexicon):
             continue
-        elif raw in lexicon.names.get("unpaired", ()):
+        elif lexicon.names and low not in lexicon.entries and _ends_in_a_group(found, i):
+            reading.doubt(start, raw, "has no counterpart in the list")
+        elif raw in lexicon.names.get("unpaired", ()) or _is_accented_name(raw, lexicon):
             reading.doubt(start, raw, "is a name of one group without a counterpart")
         elif raw in lexicon.names.get("unclear", ()):
             reading.doubt(start, raw, "is a name that mostly, but not always, shows a group")
-    shown = {reading.text[m.start : m.end].lower() for m in reading.mentions if len(m.versions[m.group]) > 3}
+    if lexicon.names:
+        for match in SHORT.finditer(reading.text):
+            reading.doubt(match.start(), match[0], "is a short form that may tell a group")
+    every = {reading.text[m.start : m.end].lower() for m in reading.mentions}
+    long = {word for word in every if len(word) > 3}
     for start, end in protected:
         inside = {part.lower() for part in re.findall(r"[^\W_]+", reading.text[start:end])}
-        if inside & shown:
+        is_block = reading.text[start] == "{" and " " in reading.text[start:end]
+        if inside & (every if is_block else long):
             reading.doubt(
                 start, reading.text[start:end][:40], "repeats a word of the group and is never touched"
             )
+
+
+def _starts_within(found: Words, mention: Mention) -> tuple[int, ...]:
+    """The beginnings of the words that a mention covers."""
+    first, last = bisect_left(found.starts, mention.start), bisect_left(found.starts, mention.end)
+    return found.starts[first:last]
+
+
+def _is_foreign(found: Words) -> bool:
+    """Whether many words of a text are common words of other languages."""
+    foreign = sum(low in words("foreign") and found.raw(i).islower() for i, low in enumerate(found.low))
+    return foreign >= _FOREIGN_SHARE * len(found.low)
+
+
+def _ends_in_a_group(found: Words, i: int) -> bool:
+    """Whether a word of no list ends as a word for a man or a woman does: the milkman, a ballgirl."""
+    low, raw = found.low[i], found.raw(i)
+    if raw[0].isupper() and not raw.isupper() and not found.begins(i):
+        return False
+    return bool(_GROUP_END.search(low)) and low not in words("not_of_a_group")
+
+
+def _is_accented_name(raw: str, lexicon: Lexicon) -> bool:
+    """Whether a capitalised word with an accent may be a first name: José, François; not Résumé."""
+    if raw.isascii() or not lexicon.names or not raw[0].isupper() or raw.lower() in words("accented"):
+        return False
+    plain = without_accents(raw)
+    return plain.isascii() and plain != raw
 
 
 def _is_surname(found: Words, i: int, lexicon: Lexicon) -> bool:

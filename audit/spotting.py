@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from audit.adjectives import beside_a_name, read_adjective, read_countable
-from audit.english import WORD, Words, words
+from audit.english import WORD, Words
 from audit.lexicon import Entry, Lexicon
 from audit.mentions import Mention, Reading, Tagger
-from audit.pronouns import Guess, read_her, read_his
+from audit.moments import Guess
+from audit.naming import capital_of, check_surname, is_bare_host, is_first_name, is_verb
+from audit.pronouns import read_her, read_his
 
 _TAGS = {"PRP": "them", "PRP$": "their"}
 _TITLE_CASE = 0.7
@@ -25,8 +27,10 @@ def entries_in(
         if low not in entries or start < done or any(a <= start < b for a, b in protected):
             continue
         for entry in entries[low]:
-            end = start + len(entry.written)
-            if _is_here(text, start, end, entry):
+            lead = WORD.search(entry.written)
+            first = start - (lead.start() if lead else 0)
+            end = first + len(entry.written)
+            if first >= done and _is_here(text, first, end, entry):
                 done = end
                 if entry.kind != "fixed":
                     yield i, entry
@@ -55,10 +59,12 @@ def mention_at(
     if entry.kind == "doubt":
         reading.doubt(start, written, entry.reason)
         return None
-    if entry.kind == "name" and not _is_first_name(found, i, lexicon, reading=reading):
+    if entry.kind == "name" and not is_first_name(found, i, lexicon, reading=reading):
         return None
     if entry.kind == "surname":
-        _check_surname(found, i, lexicon, reading=reading)
+        check_surname(found, i, lexicon, reading=reading)
+    if entry.kind == "word" and lexicon.names and not _is_group_word(found, i, entry, reading=reading):
+        return None
     if entry.written == "Miss" and not re.match(r" [A-Z]", found.text[end : end + 2]):
         return None
     missing = [group for group in lexicon.groups if group not in entry.versions]
@@ -72,6 +78,18 @@ def mention_at(
         key, versions = _stated(found, i, entry, lexicon, reading=reading)
     _check_edges(found, start, end, versions, reading=reading, is_pronoun=entry.kind == "pronoun")
     return _cased(written, start, entry.group, key, versions)
+
+
+def _is_group_word(found: Words, i: int, entry: Entry, *, reading: Reading) -> bool:
+    """Whether a word of a gender is a noun here and not a verb; doubts are noted."""
+    if is_verb(found, i, entry):
+        if not entry.is_generic:
+            reading.doubt(found.starts[i], found.raw(i), "may be a verb")
+        return False
+    reason = "may be a verb" if is_bare_host(found, i, entry) else capital_of(found, i, entry)
+    if reason:
+        reading.doubt(found.starts[i], found.raw(i), reason)
+    return True
 
 
 def _cased(written: str, start: int, group: str, key: str, versions: dict[str, str]) -> Mention:
@@ -121,6 +139,14 @@ def _stated(
         (key for key in lexicon.adjectives if entry.key == key or entry.key.startswith(f"{key}_")), ""
     )
     reasons = [beside_a_name(found, i, last)] if low in classes["also_names"] else []
+    if (
+        not kind
+        and not lexicon.names
+        and shown.islower()
+        and not low.endswith("s")
+        and entry.written[0].isupper()
+    ):
+        reasons.append("is written small")
     if low in classes["countable"]:
         reasons.append(read_countable(found, i))
     if kind or (not lexicon.is_listed and last == i):
@@ -148,41 +174,6 @@ def _tagged(guess: Guess, found: Words, i: int, tagger: Tagger | None) -> Guess:
     return Guess(form=form) if form else guess
 
 
-def _is_first_name(found: Words, i: int, lexicon: Lexicon, *, reading: Reading) -> bool:
-    """Whether the name at word i is a person's first name; doubts are noted."""
-    name, before = found.raw(i), found.raw(i - 1) if found.is_plain(i - 1) or found.gap(i - 1) == ". " else ""
-    following = found.raw(i + 1) if found.is_plain(i) else ""
-    low = before.lower()
-    if low in words("titles") or (before.istitle() and is_name(before, lexicon)):
-        return False
-    if before.istitle() and not found.begins(i - 1) and low not in lexicon.entries and found.is_plain(i - 1):
-        reading.doubt(found.starts[i], name, f"may be part of '{before} {name}'")
-    elif lexicon.has_surnames and following.istitle() and not is_name(following, lexicon):
-        reading.doubt(found.starts[i], name, f"the surname '{following}' has no counterpart")
-    elif low in words("royal_titles") or re.fullmatch(r"[IVX]{2,}|V|X", following):
-        reading.doubt(found.starts[i], name, "may be a known person")
-    elif following.lower() in words("organisations"):
-        reading.doubt(found.starts[i], name, f"may be part of '{name} {following}'")
-    elif name in lexicon.names.get("places", ()) and low in words("place_prepositions"):
-        reading.doubt(found.starts[i], name, "may be a place or a time")
-    elif name in lexicon.names.get("words", ()) and found.begins(i) and not following.istitle():
-        reading.doubt(found.starts[i], name, "may be a word of the language")
-    return True
-
-
-def _check_surname(found: Words, i: int, lexicon: Lexicon, *, reading: Reading) -> None:
-    """Note a surname that does not follow a first name or a title: it may be a place or a firm."""
-    before = found.raw(i - 1) if found.gap(i - 1) in (" ", ". ") else ""
-    if before.lower() not in words("titles") and not is_name(before, lexicon):
-        reading.doubt(found.starts[i], found.raw(i), "may be no surname here")
-
-
-def is_name(word: str, lexicon: Lexicon) -> bool:
-    """Whether the word is a name that the lexicon knows, with a counterpart or without."""
-    known = any(entry.kind in ("name", "surname") for entry in lexicon.entries.get(word.lower(), ()))
-    return known or any(word in lexicon.names.get(kind, ()) for kind in ("unpaired", "both", "unclear"))
-
-
 def _check_edges(
     found: Words, start: int, end: int, versions: Mapping[str, str], *, reading: Reading, is_pronoun: bool
 ) -> None:
@@ -192,7 +183,7 @@ def _check_edges(
     if re.match(r"-[^\W_]", after):
         reading.doubt(start, word, "is the first part of a compound")
     elif before == "-" and re.search(r"[^\W_]-$", text[:start]):
-        if not re.search(r"\b(?:ex|step|half|great|grand|then|now|to-be)-$", text[:start].lower()):
+        if not re.search(r"\b(?:ex|step|great|grand|then|now|to-be)-$", text[:start].lower()):
             reading.doubt(start, word, "is the last part of a compound")
     elif before in ("/", "\\") or after[:1] in ("/", "\\"):
         reading.doubt(start, word, "stands beside a slash")

@@ -17,6 +17,9 @@ from audit.mentions import Reading, Tagger, Unsure
 from audit.settling import read_text
 from audit.suitefile import UNWRITABLE, Asked, Item, Slots, axis_text, column_of, suite_texts
 
+LARGEST_TEXT = 250_000
+"""Bytes of a text whose template fits into a suite file whatever its slots are called."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Swapped:
@@ -88,7 +91,10 @@ def swap_texts(
             reading.doubt(
                 unwritable.start(), f"U+{ord(unwritable[0]):04X}", "is a character that no suite may hold"
             )
-        is_kept = is_restored and not unwritable and (keep_unsure or not reading.unsure)
+        is_short = len(each.text.encode(errors="replace")) <= LARGEST_TEXT
+        if not is_short:
+            reading.doubt(0, each.text[:20], f"begins a text of more than {LARGEST_TEXT:,} bytes")
+        is_kept = is_restored and is_short and not unwritable and (keep_unsure or not reading.unsure)
         items.append(Item(line=each.line, reading=reading, is_kept=is_kept))
     return Swapped(items=tuple(items), without=without, repeated=repeated)
 
@@ -103,6 +109,8 @@ def files_of(
     swapped: Swapped, lexicon: Lexicon, axis: Axis, *, source: Path, output: Path, question: Asked
 ) -> Files:
     """The suite, its axis, and the list of what is not sure; InputError where no text can be kept."""
+    if not output.name:
+        raise InputError(f"'{output}' names no file; say which with -o mine.yaml")
     if not swapped.kept:
         raise InputError(_nothing(swapped, lexicon, source))
     stem, slots = output.stem, Slots()
@@ -126,12 +134,23 @@ def files_of(
 def write(files: Files) -> list[Path]:
     """The paths written; InputError where one of them exists."""
     for path, _ in files.all:
-        if path.exists():
+        if _exists(path):
             raise InputError(f"{path} exists already; name another file with -o")
     for path, text in files.all:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", newline="")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="")
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written ({error.strerror})") from error
     return [path for path, _ in files.all]
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is such a file; InputError where that cannot be told."""
+    try:
+        return path.exists()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def _nothing(swapped: Swapped, lexicon: Lexicon, source: Path) -> str:
