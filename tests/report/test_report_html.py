@@ -236,7 +236,8 @@ def test_groups_are_spoken_of_as_inputs_in_sentences(page: Any) -> None:
 
 
 def test_templates_have_no_digits_in_their_prose() -> None:
-    for path in sorted(shipped("templates").rglob("*.j2")):
+    of_reports = (path for path in shipped("templates").rglob("*.j2") if path.parent.name != "new")
+    for path in sorted(of_reports):
         plain = re.sub(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", "", path.read_text(), flags=re.S)
         text = re.sub(r"<svg.*?</svg>|<[^>]*>", "", plain, flags=re.S)
         assert not re.search(r"\d", text), path.name
