@@ -3,24 +3,37 @@
 Batches are a function of the full list of prompts, and of each batch only what the journal lacks is asked. Batches are
 committed whole, so a run that was killed and is resumed asks the same batches as an undisturbed one and gets the same
 numbers; after a change of the suite only what is new is asked (scores then agree to 1e-5, the noise of other batches).
+A back end that asks many things at once (`Streams`) gets all that is missing, and each answer is kept as it comes.
 """
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeVar, overload, runtime_checkable
 
 from audit.buckets import batches
 from audit.errors import AuditError, InputError
 from audit.journal import Entry, Journal, Key
 from audit.machine import now, stamp
-from audit.protocols import Backend, Chooses, Classifies, Generates, PredictsNext, Replays, ScoresText
-from audit.records import RESPONSES, UNKNOWN_TOKENS, Answer, Message, Progress, Prompt, Question
+from audit.protocols import (
+    Ask,
+    Backend,
+    Chooses,
+    Classifies,
+    Generates,
+    PredictsNext,
+    Rates,
+    Replays,
+    ScoresText,
+    Streams,
+)
+from audit.records import RESPONSES, Answer, Message, Progress, Prompt, Question
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,12 +63,14 @@ class Collected:
     """Responses, one row a prompt and repeat, and where they came from.
 
     `asked` and `reused` count distinct questions put to the model now and earlier; `failed` counts rows with an error.
+    `unanswered` counts questions to a server that failed for reasons of the world: asked again, they may be answered.
     """
 
     responses: pd.DataFrame
     asked: int
     reused: int
     failed: int
+    unanswered: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,6 +82,27 @@ class _Way:
     """Whether a repeat can differ from the one before."""
 
 
+class _Asks(Sequence[Ask]):
+    """Keys as asks; each prompt is read when it is looked at."""
+
+    def __init__(self, keys: Sequence[Key], texts: Mapping[str, str]) -> None:
+        self._keys = keys
+        self._texts = texts
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    @overload
+    def __getitem__(self, index: int) -> Ask: ...
+    @overload
+    def __getitem__(self, index: slice) -> _Asks: ...
+    def __getitem__(self, index: int | slice) -> Ask | _Asks:
+        if isinstance(index, slice):
+            return _Asks(self._keys[index], self._texts)
+        prompt, repeat = self._keys[index]
+        return Ask(prompt=_read([prompt], self._texts)[0], repeat=repeat)
+
+
 def collect(
     prompts: pd.DataFrame,
     *,
@@ -74,18 +110,21 @@ def collect(
     question: Question,
     cache: Path,
     progress: Progress | None = None,
+    kept: Path | None = None,
 ) -> Collected:
     """The answer to every prompt of a PROMPTS table, as often as its rows want it; a failure is a row with an error.
 
-    Answers of weights with digests are kept in the file `cache` and not asked again; what failed is. A model whose
-    repeated scores are equal by definition is asked once, and its answer stands for every repeat. InputError where
-    the back end cannot answer the question.
+    Answers of weights with digests are kept in the file `cache` and not asked again; what failed is. Answers of a
+    model without digests are kept in the file `kept`, so that the same run goes on from it; nowhere if there is none.
+    A model whose repeated scores are equal by definition is asked once, and its answer stands for every repeat.
+    InputError where the back end cannot answer the question.
     """
     wanted = _wanted(prompts)
     texts = dict(zip(prompts["prompt_id"], prompts["messages"], strict=True))
-    way = _way(backend, question, texts)
-    keys = wanted if way.draws else list(dict.fromkeys((prompt, 0) for prompt, _ in wanted))
-    kept_in = cache if backend.identity.digests and not isinstance(backend, Replays) else None
+    way = None if isinstance(backend, Streams) else _way(backend, question, texts)
+    draws = way is None or way.draws
+    keys = wanted if draws else list(dict.fromkeys((prompt, 0) for prompt, _ in wanted))
+    kept_in = None if isinstance(backend, Replays) else cache if backend.identity.digests else kept
     tell = _silent if progress is None else progress
     failures: dict[Key, Entry] = {}
     with Journal(kept_in, model=backend.identity.id, question=question.id) as journal:
@@ -93,19 +132,65 @@ def collect(
         reused = done = len(found)
         tell("answers", done, len(keys))
         if reused < len(keys):
-            lengths = _lengths(sorted({prompt for prompt, _ in keys}), texts, backend)
-            for batch in _batches(keys, lengths, backend):
-                missing = [key for key in batch if key not in found]
-                entries = _asked(way, missing, lengths if isinstance(backend, Batches) else {})
-                journal.add({key: entry for key, entry in entries.items() if not entry.error})
-                failures |= {key: entry for key, entry in entries.items() if entry.error}
-                done += len(missing)
-                tell("answers", done, len(keys))
+            missing = [key for key in keys if key not in found]
+            coming = (
+                _streamed(backend, question, _Asks(missing, texts), missing)
+                if isinstance(backend, Streams)
+                else _batched(backend, way, keys, found, texts)
+            )
+            with closing(coming):
+                for entries in coming:
+                    journal.add({key: entry for key, entry in entries.items() if not entry.error})
+                    failures |= {key: entry for key, entry in entries.items() if entry.error}
+                    done += len(entries)
+                    tell("answers", done, len(keys))
             journal.commit()
             found = journal.read(keys)
-    responses = _responses(wanted, {**failures, **found}, once=not way.draws)
+    responses = _responses(wanted, {**failures, **found}, once=not draws)
     failed = int((responses["error"] != "").sum())
-    return Collected(responses=responses, asked=len(keys) - reused, reused=reused, failed=failed)
+    open_again = [entry for entry in failures.values() if isinstance(backend, Streams) and not entry.final]
+    return Collected(
+        responses=responses,
+        asked=len(keys) - reused,
+        reused=reused,
+        failed=failed,
+        unanswered=len(open_again),
+    )
+
+
+def _batched(
+    backend: Backend,
+    way: _Way | None,
+    keys: Sequence[Key],
+    found: Mapping[Key, Entry],
+    texts: Mapping[str, str],
+) -> Generator[dict[Key, Entry], None, None]:
+    """The answers that are missing, batch by batch of the full list of keys."""
+    if way is None:
+        raise AssertionError("a back end that streams has no batches")
+    lengths = _lengths(sorted({prompt for prompt, _ in keys}), texts, backend)
+    for batch in _batches(keys, lengths, backend):
+        missing = [key for key in batch if key not in found]
+        yield _asked(way, missing, lengths if isinstance(backend, Batches) else {})
+
+
+def _streamed(
+    backend: Streams, question: Question, asks: Sequence[Ask], keys: Sequence[Key]
+) -> Generator[dict[Key, Entry], None, None]:
+    """The answer to each ask, one at a time, as they come; AuditError where one comes twice or not at all."""
+    open_asks = set(range(len(keys)))
+    answers = backend.stream(asks, question)
+    try:
+        for number, answer in answers:
+            if number not in open_asks:
+                raise AuditError(f"the back end answered question {number} twice, or was never asked it")
+            open_asks.remove(number)
+            yield {keys[number]: _entry(answer, stamp(now()))}
+    finally:
+        if isinstance(answers, Generator):
+            answers.close()
+    if open_asks:
+        raise AuditError(f"the back end left {len(open_asks)} of {len(keys)} questions without an answer")
 
 
 def _silent(what: str, done: int, total: int) -> None:
@@ -134,6 +219,8 @@ def _way(backend: Backend, question: Question, texts: Mapping[str, str]) -> _Way
     if kind == "choose" and isinstance(backend, Chooses):
         options = question.options
         return _Way(ask=lambda ids, _: backend.choose(_read(ids, texts), options), draws=not steady)
+    if kind == "rate" and isinstance(backend, Rates):
+        return _Way(ask=lambda ids, _: backend.rate(_read(ids, texts), question), draws=not steady)
     if kind == "rate" and isinstance(backend, Chooses):
         numbers = _numbers(question)
         return _Way(ask=lambda ids, _: _rated(backend, _read(ids, texts), numbers), draws=not steady)
@@ -190,7 +277,7 @@ def _asked(way: _Way, keys: Sequence[Key], lengths: Mapping[str, int]) -> dict[K
     answers = _each(lambda ids: way.ask(ids, repeat), [prompt for prompt, _ in keys], _failure)
     at = stamp(now())
     return {
-        key: replace(_entry(answer, at), tokens=lengths.get(key[0]) or UNKNOWN_TOKENS)
+        key: replace(_entry(answer, at), tokens=lengths.get(key[0]) or answer.tokens)
         for key, answer in zip(keys, answers, strict=True)
     }
 
@@ -238,16 +325,18 @@ def _rated(backend: Chooses, prompts: Sequence[Prompt], options: Sequence[str]) 
 
 def _entry(answer: Answer, at: str) -> Entry:
     """The answer as it is kept; scores that are no numbers, or nothing at all, are failures."""
-    at = answer.answered_at or at
+    at, tokens = answer.answered_at or at, answer.tokens
     if answer.error is not None:
-        return Entry(error=answer.error or "failed without a reason", answered_at=at)
+        reason = answer.error or "failed without a reason"
+        return Entry(error=reason, answered_at=at, tokens=tokens, final=answer.final)
     if answer.scores is None:
-        return Entry(text=answer.text or "", error="no answer" if answer.text is None else "", answered_at=at)
+        missing = "no answer" if answer.text is None else ""
+        return Entry(text=answer.text or "", error=missing, answered_at=at, tokens=tokens)
     try:
         scores = json.dumps(dict(answer.scores), ensure_ascii=False, allow_nan=False)
     except ValueError:
-        return Entry(error="the model gave scores that are no finite numbers", answered_at=at)
-    return Entry(scores=scores, answered_at=at)
+        return Entry(error="the model gave scores that are no finite numbers", answered_at=at, tokens=tokens)
+    return Entry(scores=scores, answered_at=at, tokens=tokens)
 
 
 def _responses(wanted: Sequence[Key], entries: Mapping[Key, Entry], *, once: bool) -> pd.DataFrame:

@@ -13,8 +13,9 @@ from functools import lru_cache
 from audit.article import article
 from audit.grammar import elides
 from audit.rendering import Place, Rendered
+from audit.slots import NAME_SLOTS
 
-NEAR = 32
+NEAR = 20
 """Letters around a place that a rule looks at, at most."""
 _OPENED = re.compile(r"(?:\A|[.!?…।]\s+)[\"“«„'(¿¡]*\Z")
 _SHORT = re.compile(
@@ -22,6 +23,7 @@ _SHORT = re.compile(
 )
 """Abbreviations whose full stop ends no sentence."""
 _EN_ARTICLE = re.compile(r"\b([Aa]n?) ([\w'-]+)")
+_AFTER_ARTICLE = re.compile(r"\ban? $", re.IGNORECASE)
 _EN_VERB = re.compile(
     r"\b(?:(?:he|she|xe|ze) (?P<verb>are|have|were|do|(?:do|are|have|were)n['’]t)|(?:he|she|xe|ze)['’](?:re|ve)|"
     r"they (?:(?:is|has|was|does)(?:n['’]t)?)|they['’]s|(?:are|have|do) (?:he|she|xe|ze)|(?:has|does) they|"
@@ -69,10 +71,12 @@ def faults(rendered: Rendered, language: str) -> Iterator[str]:
     """The pieces of text that do not agree, each with what touches a slot in it."""
     plain = language.partition("-")[0]
     suspects = set()
-    for part, start, end, _ in rendered.places:
+    for part, start, end, slot in rendered.places:
         text = rendered.texts[part]
         if start == end and _is_gap(text, start):
             yield text[max(start - 12, 0) : end + 12]
+        if plain == "en" and slot in NAME_SLOTS and not _AFTER_ARTICLE.search(text, max(start - 4, 0), start):
+            continue
         if _suspicious(_near(text, start, end), plain):
             suspects.add(part)
     for part in sorted(suspects):

@@ -1,4 +1,4 @@
-"""Draws: texts sampled from a causal language model, each from its own stream of random numbers."""
+"""Draws: texts sampled from a language model, each from its own stream of random numbers."""
 
 from __future__ import annotations
 
@@ -6,9 +6,43 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from audit.passes import Loaded
+from audit.records import Answer, Prompt, Question, content_id
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
+
+
+def drawn(
+    loaded: Loaded,
+    prompts: Sequence[Prompt],
+    rows: Sequence[Sequence[int] | Answer],
+    *,
+    repeat: int,
+    question: Question,
+    temperature: float,
+    budget: int,
+) -> list[Answer]:
+    """One sampled text a prompt, given as token ids or as the failed record it stays.
+
+    Draw number `repeat` of a prompt is the same in whatever batch it is asked.
+    """
+    most = question.max_tokens
+    lengths = [0 if isinstance(row, Answer) else len(row) for row in rows]
+    answers = [
+        row if isinstance(row, Answer) else loaded.too_long(length if loaded.writes else length + most)
+        for row, length in zip(rows, lengths, strict=True)
+    ]
+    fitting = [index for index, answer in enumerate(answers) if answer is None]
+
+    def ask(batch: list[int]) -> list[str]:
+        places = [fitting[number] for number in batch]
+        seeds = [int(content_id("draw", prompts[index].id, repeat), 16) >> 1 for index in places]
+        chosen = [row for index in places if not isinstance(row := rows[index], Answer)]
+        return draw_texts(loaded, chosen, seeds=seeds, max_tokens=most, temperature=temperature)
+
+    for number, text in loaded.in_passes([lengths[at] + most for at in fitting], ask, budget=budget):
+        answers[fitting[number]] = Answer(text=text)
+    return [answer for answer in answers if answer is not None]
 
 
 def draw_texts(
@@ -28,8 +62,8 @@ def draw_texts(
     from transformers import LogitsProcessorList
 
     width = max(len(row) for row in rows)
-    ids = [[loaded.pad_id] * (width - len(row)) + list(row) for row in rows]
-    mask = [[0] * (width - len(row)) + [1] * len(row) for row in rows]
+    ids = [_filled(row, loaded.pad_id, width, right=loaded.writes) for row in rows]
+    mask = [_filled([1] * len(row), 0, width, right=loaded.writes) for row in rows]
     noise = [_Noise(seeds, temperature)] if temperature > 0 else []
     with torch.inference_mode():
         found = loaded.model.generate(
@@ -38,8 +72,15 @@ def draw_texts(
             generation_config=_settings(loaded, max_tokens),
             logits_processor=LogitsProcessorList(noise),
         )
-    texts: list[str] = loaded.tokenizer.batch_decode(found[:, width:].tolist(), skip_special_tokens=True)
+    start = 0 if loaded.writes else width
+    texts: list[str] = loaded.tokenizer.batch_decode(found[:, start:].tolist(), skip_special_tokens=True)
     return texts
+
+
+def _filled(row: Sequence[int], filler: int, width: int, *, right: bool) -> list[int]:
+    """A row of the given width: an encoder is padded on the right; a decoder goes on at the right, so on the left."""
+    padding = [filler] * (width - len(row))
+    return [*row, *padding] if right else [*padding, *row]
 
 
 def _settings(loaded: Loaded, max_tokens: int) -> Any:
@@ -49,7 +90,10 @@ def _settings(loaded: Loaded, max_tokens: int) -> Any:
     own = loaded.model.generation_config
     end = own.eos_token_id if own.eos_token_id is not None else loaded.tokenizer.eos_token_id
     make: Any = GenerationConfig
-    plain = make(max_new_tokens=max_tokens, do_sample=False, eos_token_id=end, pad_token_id=loaded.pad_id)
+    plain = make(
+        max_new_tokens=max_tokens, do_sample=False, eos_token_id=end, pad_token_id=loaded.pad_id,
+        decoder_start_token_id=own.decoder_start_token_id, forced_bos_token_id=own.forced_bos_token_id,
+    )  # fmt: skip
     loaded.model.generation_config = plain
     return plain
 

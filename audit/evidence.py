@@ -22,6 +22,8 @@ from audit.machine import hardware, now, stamp, versions
 
 SCHEMA = 1
 PLAN, MANIFEST, RECEIPT = "plan.json", "manifest.json", "receipt.json"
+ANSWERS = "answers.sqlite"
+"""Answers of a model without digests, in the folder of a run that is not finished."""
 RENDERED = ("report.html", "report.pdf")
 """Made from the run after it ended, as is everything in `exports/`: covered by the receipt, not the manifest."""
 
@@ -172,6 +174,12 @@ def write_manifest(folder: Path, *, facts: Mapping[str, object]) -> Manifest:
     return manifest
 
 
+def remove_answers(folder: Path) -> None:
+    """Takes away the answers that were kept so that the run could go on; they are in its tables now."""
+    for path in folder.glob(f"{ANSWERS}*"):
+        path.unlink(missing_ok=True)
+
+
 def finished_at(manifest: Mapping[str, object]) -> datetime:
     """When the run ended: the time that its report and everything rendered later carries."""
     return datetime.fromisoformat(str(manifest["finished_at"]))
@@ -253,7 +261,7 @@ def _names(folder: Path) -> Iterator[str]:
     """Every file of the run but the receipt, as paths with slashes, sorted."""
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if path.is_file() and name != RECEIPT:
+        if path.is_file() and name != RECEIPT and not name.startswith(ANSWERS):
             yield name
 
 

@@ -18,6 +18,7 @@ from audit.protocols import (
     Generates,
     HoldsRecords,
     PredictsNext,
+    Rates,
     Replays,
     ScoresText,
 )
@@ -31,11 +32,11 @@ if TYPE_CHECKING:
 
 EXPLAINED = {"classify": "choice_logit", "choose": "choice_logit", "rate": "rating"}
 """The score that explanations explain, by kind of question."""
-CAPABILITIES: dict[QuestionKind, type] = {
-    "classify": Classifies, "choose": Chooses, "rate": Chooses, "generate": Generates, "likelihood": ScoresText,
-    "next_token": PredictsNext,
+CAPABILITIES: dict[QuestionKind, type | tuple[type, ...]] = {
+    "classify": Classifies, "choose": Chooses, "rate": (Rates, Chooses, Generates), "generate": Generates,
+    "likelihood": ScoresText, "next_token": PredictsNext,
 }  # fmt: skip
-"""What a back end has to be able to do, by kind of question."""
+"""What a back end has to be able to do, by kind of question; one of several is enough."""
 TASKS: dict[QuestionKind, str] = {"likelihood": "score texts", "next_token": "predict the next token"}
 """Kinds of question whose name is no verb, in words."""
 

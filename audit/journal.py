@@ -46,6 +46,8 @@ class Entry:
     answered_at: str
     tokens: int = UNKNOWN_TOKENS
     """Length of the prompt as the model read it."""
+    final: bool = False
+    """Of an error, which is never kept: whether asking again cannot help."""
 
 
 class Journal:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from math import fsum, isfinite
 from typing import TYPE_CHECKING
 
-from audit.buckets import batches
 from audit.passes import Loaded, Row, scored
 from audit.records import Answer
 
@@ -68,13 +67,16 @@ def next_tokens(loaded: Loaded, rows: Sequence[Sequence[int]], *, budget: int) -
     answers = [loaded.too_long(len(row)) if row else Answer(error=EMPTY) for row in rows]
     fitting = [index for index, answer in enumerate(answers) if answer is None]
     most = budget if loaded.keeps else _most(loaded, budget)
-    for batch in batches([len(rows[index]) for index in fitting], budget=most, pad=loaded.pads):
-        places = [fitting[index] for index in batch]
-        last = [len(rows[index]) - 1 for index in places]
+
+    def ask(batch: list[int]) -> list[dict[str, float]]:
+        chosen = [rows[fitting[number]] for number in batch]
+        last = [len(row) - 1 for row in chosen]
         keep = sorted(set(last))
-        logits = loaded.logits([Row(ids=list(rows[index])) for index in places], keep=keep)
-        for line, (index, at) in enumerate(zip(places, last, strict=True)):
-            answers[index] = scored(_likeliest(loaded, logits[line, keep.index(at)]))
+        logits = loaded.logits([Row(ids=list(row)) for row in chosen], keep=keep)
+        return [_likeliest(loaded, logits[line, keep.index(at)]) for line, at in enumerate(last)]
+
+    for number, found in loaded.in_passes([len(rows[at]) for at in fitting], ask, budget=most):
+        answers[fitting[number]] = scored(found)
     return [answer for answer in answers if answer is not None]
 
 
@@ -104,12 +106,15 @@ def _answers(
 def _in_batches(loaded: Loaded, lines: Sequence[_Line], *, budget: int) -> Iterator[tuple[int, list[float]]]:
     """The text and the log-probabilities of every line, in batches whose logits fit into memory."""
     lengths = [len(line.ids) for line in lines]
-    for batch in batches(lengths, budget=_most(loaded, budget), pad=loaded.pads):
+
+    def ask(batch: list[int]) -> list[list[float]]:
         chosen = [lines[index] for index in batch]
         needs = [(row, at, token) for row, line in enumerate(chosen) for at, token in line.needs]
-        values = iter(loaded.token_log_probs([line.ids for line in chosen], needs))
-        for line in chosen:
-            yield line.text, [next(values) for _ in line.needs]
+        values = iter(loaded.token_log_probs([Row(ids=list(line.ids)) for line in chosen], needs))
+        return [[next(values) for _ in line.needs] for line in chosen]
+
+    for index, found in loaded.in_passes(lengths, ask, budget=_most(loaded, budget)):
+        yield lines[index].text, found
 
 
 def _most(loaded: Loaded, budget: int) -> int:

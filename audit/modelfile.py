@@ -13,7 +13,8 @@ from audit.shape import Document, did_you_mean, finished, fit, one_of
 from audit.yamlfile import read_yaml
 
 EXAMPLES = (
-    "hf:<name or folder>, reference:<name>, recorded:<file, folder or glob>, or the path of a YAML model file"
+    "hf:<name or folder>, reference:<name>, callable:<module>:<function>, recorded:<file, folder or glob>, "
+    "endpoint:<model>@<url>, or the path of a YAML model file"
 )
 
 
@@ -67,7 +68,12 @@ def _from_file(path: Path) -> Document:
 
 def _schema(kind: str) -> type[Document]:
     """The schema of one kind of model file."""
-    found = load(BACKENDS, "backends", kind)
+    try:
+        found = load(BACKENDS, "backends", kind)
+    except (ImportError, AttributeError) as error:
+        if kind in BACKENDS:
+            raise
+        raise InputError(f"the back end '{kind}' of another package cannot be loaded: {error}") from error
     if not (isinstance(found, type) and issubclass(found, Document)):
         raise InputError(
             f"the back end '{kind}' of another package is no model file schema (a subclass of Document)"

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
 from inspect import signature
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from audit.adapters import attach
 from audit.errors import InputError
+from audit.memory import Room, in_passes
 from audit.records import Answer
+from audit.weights import WeightFolder
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Task = Literal["classify", "choose", "fill"]
+T = TypeVar("T")
+Task = Literal["answer", "classify", "choose", "fill"]
 CLASSES: dict[Task, str] = {
+    "answer": "AutoModelForSeq2SeqLM",
     "classify": "AutoModelForSequenceClassification",
     "choose": "AutoModelForCausalLM",
     "fill": "AutoModelForMaskedLM",
@@ -34,10 +39,11 @@ SELF_TEST = ("Yes.", "No, the second of these two lines is longer.")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """Token ids of one text, and its token types where the model wants them."""
+    """Token ids of one text, its token types where the model wants them, and what a decoder is given beside them."""
 
     ids: list[int]
     types: list[int] | None = None
+    target: list[int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,6 +66,16 @@ class Loaded:
     """Whether the module can leave out the logits of positions that nobody asked for."""
     pads: bool
     """Whether rows of different lengths may share a pass (right-padded) without changing each other's answers."""
+    writes: bool = False
+    """Whether it is an encoder with a decoder that is given a target."""
+    room: Room = field(default_factory=Room)
+    """What did not fit into memory so far."""
+
+    def in_passes(
+        self, lengths: Sequence[int], ask: Callable[[list[int]], list[T]], *, budget: int
+    ) -> Iterator[tuple[int, T]]:
+        """Every index of `lengths` with what `ask` gives for it, in passes of at most `budget` padded tokens."""
+        return in_passes(lengths, ask, budget=budget, pad=self.pads, room=self.room)
 
     def encode(self, texts: Sequence[str], *, special: bool = True) -> list[Row]:
         """One row a text, never cut."""
@@ -73,16 +89,22 @@ class Loaded:
         return [Row(ids=row, types=kinds) for row, kinds in zip(ids, types, strict=True)]
 
     def logits(self, rows: Sequence[Row], *, keep: Sequence[int] = ()) -> Tensor:
-        """One pass over right-padded rows: (rows, labels), or (rows, len(keep), words) at the positions `keep`."""
+        """One pass over right-padded rows: (rows, labels), or (rows, len(keep), words) at the positions `keep`.
+
+        Of rows with a target, the positions are those of the target.
+        """
         import torch
 
-        width = max(len(row.ids) for row in rows)
         inputs = {
-            "input_ids": [row.ids + [self.pad_id] * (width - len(row.ids)) for row in rows],
-            "attention_mask": [[1] * len(row.ids) + [0] * (width - len(row.ids)) for row in rows],
+            "input_ids": _padded([row.ids for row in rows], self.pad_id),
+            "attention_mask": _padded([[1] * len(row.ids) for row in rows], 0),
         }
         if rows[0].types is not None:
-            inputs["token_type_ids"] = [(row.types or []) + [0] * (width - len(row.ids)) for row in rows]
+            inputs["token_type_ids"] = _padded([row.types or [] for row in rows], 0)
+        if rows[0].target is not None:
+            targets = [row.target or [] for row in rows]
+            inputs["decoder_input_ids"] = _padded(targets, self.pad_id)
+            inputs["decoder_attention_mask"] = _padded([[1] * len(target) for target in targets], 0)
         arguments: dict[str, Any] = {
             name: torch.tensor(values, device=self.device) for name, values in inputs.items()
         }
@@ -93,10 +115,8 @@ class Loaded:
             found: Tensor = self.model(**arguments).logits
         return found[:, places] if keep and not self.keeps else found
 
-    def token_log_probs(
-        self, rows: Sequence[Sequence[int]], needs: Sequence[tuple[int, int, int]]
-    ) -> list[float]:
-        """log p(token) after position `at` of a row (log-softmax in fp32), for each need (row, at, token).
+    def token_log_probs(self, rows: Sequence[Row], needs: Sequence[tuple[int, int, int]]) -> list[float]:
+        """log p(token) at position `at` of a row (log-softmax in fp32), for each need (row, at, token).
 
         Logits are made only for positions that somebody needs, and each position's softmax once.
         """
@@ -107,7 +127,7 @@ class Loaded:
         places = {
             place: number for number, place in enumerate(dict.fromkeys((row, at) for row, at, _ in needs))
         }
-        logits = self.logits([Row(ids=list(row)) for row in rows], keep=keep)
+        logits = self.logits(rows, keep=keep)
         chosen = logits[[row for row, _ in places], [column[at] for _, at in places]].float().log_softmax(-1)
         lines = torch.tensor([places[row, at] for row, at, _ in needs], device=self.device)
         tokens = torch.tensor([token for _, _, token in needs], device=self.device)
@@ -119,6 +139,12 @@ class Loaded:
         if tokens <= self.limit:
             return None
         return Answer(error=f"longer than the model: {tokens} tokens, limit {self.limit}")
+
+
+def _padded(rows: Sequence[list[int]], filler: int) -> list[list[int]]:
+    """Rows of one length, filled up on the right."""
+    width = max(len(row) for row in rows)
+    return [row + [filler] * (width - len(row)) for row in rows]
 
 
 def scored(scores: Mapping[str, float]) -> Answer:
@@ -143,8 +169,8 @@ class Loading:
 class OnDemand:
     """A model folder whose weights are read when the first question comes."""
 
-    def __init__(self, folder: Path, loading: Loading) -> None:
-        self.folder = folder
+    def __init__(self, weights: WeightFolder, loading: Loading) -> None:
+        self.weights = weights
         self.loading = loading
         self._measured: dict[str, Row] = {}
 
@@ -159,7 +185,7 @@ class OnDemand:
 
     @cached_property
     def _loaded(self) -> Loaded:
-        return load(self.folder, self.loading)
+        return load(self.weights.path, self.loading, adapter=self.weights.adapter)
 
     def lengths(self, texts: Sequence[str], *, special: bool = True) -> list[int]:
         """Tokens of each text; their rows are remembered for `rows`, as long as there are not too many."""
@@ -176,37 +202,58 @@ class OnDemand:
         return [known[text] for text in texts]
 
 
-def load(folder: Path, loading: Loading) -> Loaded:
-    """The model of a folder, ready to answer; InputError says why it cannot be loaded."""
+def load(folder: Path, loading: Loading, *, adapter: Path | None = None) -> Loaded:
+    """The model of a folder with its adapter, ready to answer; InputError says why it cannot be loaded."""
     import torch
     import transformers
 
     torch.set_num_threads(loading.threads)
-    kind = CLASSES[loading.task]
     safe = {"trust_remote_code": False, "local_files_only": True}
     try:
         with quiet():
-            model, report = getattr(transformers, kind).from_pretrained(
-                folder,
-                dtype=getattr(torch, loading.dtype),
-                use_safetensors=True,
-                output_loading_info=True,
-                **safe,
-            )
+            model, missing = _weights(folder, loading, safe)
+            if adapter is not None:
+                model, given = attach(model, adapter)
+                missing -= given
             tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **safe)
-            loaded = _ready(model.to(loading.device).eval(), tokenizer, device=loading.device)
+            loaded = _ready(model.eval(), tokenizer, device=loading.device, writes=loading.task == "answer")
     except Exception as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(f"{folder}: the model cannot be loaded: {reason}") from error
-    if report["missing_keys"]:
-        names = sorted(report["missing_keys"])
+    if missing:
+        names = sorted(missing)
         raise InputError(
             f"{folder}: {len(names)} weights are missing ({', '.join(names[:3])} …) and random numbers would answer"
         )
     return loaded
 
 
-def _ready(model: Any, tokenizer: Any, *, device: str) -> Loaded:
+def _weights(folder: Path, loading: Loading, safe: Mapping[str, bool]) -> tuple[Any, set[str]]:
+    """The module with its weights where they run, and the names of weights that no file holds.
+
+    Quantised weights are put in place while they are read: they cannot be moved afterwards. ValueError where nothing
+    here reads their format; the library itself would take the packed numbers for weights.
+    """
+    import torch
+    import transformers
+    from transformers.quantizers.auto import AutoHfQuantizer
+
+    known: Any = AutoHfQuantizer
+    packed = getattr(transformers.AutoConfig.from_pretrained(folder, **safe), "quantization_config", None)
+    if packed is not None and not known.supports_quant_method(packed):
+        raise ValueError("its weights are quantised in a way that this transformers does not know")
+    model, report = getattr(transformers, CLASSES[loading.task]).from_pretrained(
+        folder,
+        dtype=getattr(torch, loading.dtype),
+        use_safetensors=True,
+        output_loading_info=True,
+        **({"device_map": {"": loading.device}} if packed is not None else {}),
+        **safe,
+    )
+    return model if packed is not None else model.to(loading.device), set(report["missing_keys"])
+
+
+def _ready(model: Any, tokenizer: Any, *, device: str, writes: bool) -> Loaded:
     """The limits of a loaded model, with a self-test of padding."""
     config = model.config.get_text_config()
     config.use_cache = False
@@ -229,6 +276,7 @@ def _ready(model: Any, tokenizer: Any, *, device: str) -> Loaded:
         tail=tail,
         keeps="logits_to_keep" in signature(model.forward).parameters,
         pads=True,
+        writes=writes,
     )
     return loaded if _pads(loaded) else replace(loaded, pads=False)
 
@@ -257,6 +305,8 @@ def _pads(loaded: Loaded) -> bool:
     short, long = loaded.encode(SELF_TEST)
     if len(short.ids) == len(long.ids) or len(long.ids) > loaded.limit or not short.ids:
         return False
+    if loaded.writes:
+        short, long = replace(short, target=short.ids), replace(long, target=long.ids)
     alone = loaded.logits([short])
     beside = loaded.logits([short, long])[:1]
     if alone.dim() == 3:
@@ -277,6 +327,14 @@ def usable_threads(parameters: int) -> int:
     if asked.isdigit() and int(asked):
         return int(asked)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def has_bfloat16(listing: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether the processor has instructions for bfloat16; also true where the system keeps no such listing."""
+    if not listing.exists():
+        return True
+    words = set(listing.read_text(encoding="utf-8").split())
+    return bool(words & {"avx512_bf16", "amx_bf16", "bf16", "svebf16"})
 
 
 def best_device() -> str:

@@ -55,6 +55,8 @@ class Results:
     failed: int
     second_models: tuple[Mapping[str, object], ...] = ()
     """Model, and questions asked and reused, of each metric that a second model read."""
+    complete: bool = True
+    """Whether nothing is left that may be answered when it is asked again."""
 
 
 def run(
@@ -75,21 +77,24 @@ def run(
         rebuild(folder)
         return folder
     stored = runs.write_plan(folder, document, digest=digest)
-    results = compute(job, progress=progress)
+    results = compute(job, progress=progress, kept=folder / evidence.ANSWERS)
     runs.append_look(folder, effects=len(results.tables["effects"]), answers=len(results.tables["responses"]))
     runs.write_run(folder, tables=results.tables, findings=results.findings, excluded=results.excluded)
     evidence.write_manifest(folder, facts=_facts(job, results, stored))
     rebuild(folder)
+    if results.complete:
+        evidence.remove_answers(folder)
     return folder
 
 
-def compute(job: Job, *, progress: Progress | None = None) -> Results:
-    """Collect, score, explain, effects, findings."""
+def compute(job: Job, *, progress: Progress | None = None, kept: Path | None = None) -> Results:
+    """Collect, score, explain, effects, findings; answers of a model without digests are kept in the file `kept`."""
     prompts, pairs = job.expansion.prompts, job.expansion.pairs
-    got = _answers(job, prompts, progress)
+    got = _answers(job, prompts, progress, kept)
     second = _second(job, got.responses, progress)
     scores, differences = _measured(job, got.responses, second.scores)
-    explained = _explain(job, scores, differences, progress=progress)
+    explained = _explain(job, scores, differences, progress=progress, kept=kept)
+    complete = not got.unanswered and not explained.unanswered
     every = {
         "scores": _stack(_stack(scores, explained.scores), second.swapped_scores),
         "deltas": _stack(_stack(differences, explained.deltas), second.swapped_deltas),
@@ -100,7 +105,7 @@ def compute(job: Job, *, progress: Progress | None = None) -> Results:
         suite=job.suite, axes=job.axes, policy=job.policy, question=job.question, corrections=second.corrections,
     )  # fmt: skip
     judged, conclusions = findings(
-        table, differences, policy=job.policy, complete=True, generalise=job.suite.generalise
+        table, differences, policy=job.policy, complete=complete, generalise=job.suite.generalise
     )
     tables = {
         **every, "prompts": prompts, "pairs": pairs, "effects": judged,
@@ -112,7 +117,7 @@ def compute(job: Job, *, progress: Progress | None = None) -> Results:
     return Results(
         tables=tables, findings=conclusions, excluded=(*job.expansion.excluded, *explained.excluded, *second.excluded),
         asked=got.asked + explained.asked, reused=got.reused + explained.reused, failed=got.failed,
-        second_models=second.facts,
+        second_models=second.facts, complete=complete,
     )  # fmt: skip
 
 
@@ -181,10 +186,11 @@ class _Explained:
     excluded: tuple[Exclusion, ...] = ()
     asked: int = 0
     reused: int = 0
+    unanswered: int = 0
 
 
 def _explain(
-    job: Job, scores: pd.DataFrame, differences: pd.DataFrame, *, progress: Progress | None
+    job: Job, scores: pd.DataFrame, differences: pd.DataFrame, *, progress: Progress | None, kept: Path | None
 ) -> _Explained:
     """Plans coalition prompts, has them answered and scored like all others, and turns the scores into credits."""
     metric = job.explained
@@ -205,7 +211,7 @@ def _explain(
         job.expansion.prompts, job.expansion.pairs, differences, metric=metric, settings=settings, mask_text=mask,
         seed=job.suite.sampling.seed,
     )  # fmt: skip
-    got = _answers(job, planned.prompts, _named(progress, "answers for explanations"))
+    got = _answers(job, planned.prompts, _named(progress, "answers for explanations"), kept)
     values = score(planned.prompts, got.responses, question=job.question, metrics=[metric])
     made = attribute(planned, values)
     sides = set(made.scores["prompt_id"])
@@ -224,6 +230,7 @@ def _explain(
         deltas=deltas(both, made.scores, got.responses, question=job.question, metrics=names),
         asked=got.asked,
         reused=got.reused,
+        unanswered=got.unanswered,
     )
 
 
@@ -234,12 +241,14 @@ def _named(progress: Progress | None, what: str) -> Progress | None:
     return lambda _, done, total: progress(what, done, total)
 
 
-def _answers(job: Job, prompts: pd.DataFrame, progress: Progress | None) -> Collected:
+def _answers(job: Job, prompts: pd.DataFrame, progress: Progress | None, kept: Path | None) -> Collected:
     """The answers to `prompts`: those that came with the records, or asked through `collect`."""
     if job.recorded is not None:
         failed = int((job.recorded["error"] != "").sum())
         return Collected(responses=job.recorded, asked=0, reused=0, failed=failed)
-    return collect(prompts, backend=job.backend, question=job.question, cache=cache_file(), progress=progress)
+    return collect(
+        prompts, backend=job.backend, question=job.question, cache=cache_file(), progress=progress, kept=kept
+    )
 
 
 def cache_file() -> Path:
@@ -276,7 +285,7 @@ def _facts(job: Job, results: Results, plan_document: Mapping[str, object]) -> d
         "answered_from": oldest,
         "answered_to": newest,
         "answers_older_than_plan": bool(oldest and oldest < str(plan_document["made_at"])),
-        "complete": True,
+        "complete": results.complete,
     }  # fmt: skip
 
 

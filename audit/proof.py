@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 from audit.concord import faults, opens_sentence, written_out
@@ -19,17 +20,38 @@ def unproven(
     Proven is, byte for byte: with the words of `a` in the places of `b`, the prompt of `b` is that of `a`. `gendered`
     says that the groups differ in grammatical gender.
     """
-    bad = {group: reason for group, one in cell.items() if (reason := disagreement(one, language))}
-    frames = {group: _frame(one) for group, one in cell.items()}
+    faces = {group: _face(one, language) for group, one in cell.items()}
+    wants = gendered and bool(cell) and _gendered(next(iter(cell.values())), language)
     found: dict[tuple[str, str], str] = {}
     for a, b in combinations(sorted(cell), 2):
-        reason = bad.get(a) or bad.get(b) or _differs(cell[a], cell[b], frames[a] == frames[b])
-        reason = (
-            reason or _case(cell[a], cell[b]) or (_written(cell[a], cell[b], language) if gendered else "")
-        )
+        one, other = faces[a], faces[b]
+        if not (one.holds and other.holds and one.frame == other.frame and one.capitals == other.capitals):
+            reason = one.fault or other.fault or _differs(cell[a], cell[b], one.frame == other.frame)
+            reason = reason or _case(cell[a], cell[b])
+        else:
+            reason = "reads the same for both groups" if cell[a].texts == cell[b].texts else ""
+        if wants and not reason:
+            reason = _written(cell[a], cell[b], language)
         if reason:
             found[a, b] = reason
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Face:
+    """What of a prompt is compared with the others of its cell, found once."""
+
+    fault: str
+    frame: tuple[object, ...]
+    capitals: tuple[bool, ...]
+    holds: bool
+    """Whether it agrees, and comes out byte for byte when its words are put into its frame."""
+
+
+def _face(one: Rendered, language: str) -> _Face:
+    fault, frame = disagreement(one, language), _frame(one)
+    whole = not fault and swapped_back(one, one.words) == one.texts
+    return _Face(fault, frame, tuple(word[:1].isupper() for word in one.words), whole)
 
 
 def disagreement(one: Rendered, language: str) -> str:
@@ -85,6 +107,11 @@ def _case(a: Rendered, b: Rendered) -> str:
             known = slot.removeprefix(FORM)
             return f"'{one}' or '{other}' begins a sentence with a small letter: write ${known[:1].upper()}{known[1:]}"
     return ""
+
+
+def _gendered(one: Rendered, language: str) -> bool:
+    """Whether an article that has a gender is written out before some noun; then pairs are looked at."""
+    return any(written_out(literal, language) for part in skeleton(one) for literal in part[:-1])
 
 
 def _written(a: Rendered, b: Rendered, language: str) -> str:

@@ -1,7 +1,7 @@
 """The contracts that plug-ins meet: a capability is a protocol, asked for with `isinstance`.
 
 Back ends: `Backend` and what it can do (`Classifies`, `Chooses`, `Generates`, `ScoresText`, `PredictsNext`, `Masks`,
-`Replays`, `HoldsRecords`).
+`Replays`, `HoldsRecords`), or with many questions under way at once (`Streams`).
 Metrics: `Metric` (answer → number), `PairMetric` (two scores → number), `Compares` (two answers → number), `Summary`
 (two group means → number), `Relative` (a score and all others → number), `ReadByModel` (a second model reads it).
 Explanations: `Attributor`. Report and exports: `Section`, `Exporter`.
@@ -9,7 +9,7 @@ Explanations: `Attributor`. Report and exports: `Section`, `Exporter`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -29,6 +29,10 @@ from audit.records import (
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+RATING = "rating"
+"""Key of a number that a model gives itself, among the scores of an answer to a question of the kind `rate`."""
 
 
 # ---------------------------------------------------------------- back ends
@@ -69,6 +73,15 @@ class Chooses(Protocol):
 
     def choose(self, prompts: Sequence[Prompt], options: Sequence[str]) -> list[Answer]:
         """One answer a prompt, in order; `scores` maps every option to the sum of its token log-probabilities."""
+        ...
+
+
+@runtime_checkable
+class Rates(Protocol):
+    """Text → a number that the model gives as its output, such as that of a regression."""
+
+    def rate(self, prompts: Sequence[Prompt], question: Question) -> list[Answer]:
+        """One answer a prompt, in order; `scores` maps `rating` to the number, or `text` states it in words."""
         ...
 
 
@@ -122,6 +135,27 @@ class Replays(Protocol):
 
     def replay(self, prompt_ids: Sequence[str], *, repeat: int) -> list[Answer]:
         """One answer an id, in order; an error where nothing was recorded."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ask:
+    """One thing to ask: a prompt, and the number of the draw."""
+
+    prompt: Prompt
+    repeat: int = 0
+
+
+@runtime_checkable
+class Streams(Protocol):
+    """Asks many things at once and gives the answers as they come."""
+
+    def stream(self, asks: Sequence[Ask], question: Question) -> Iterator[tuple[int, Answer]]:
+        """(Number of the ask, its answer), each ask once, in any order.
+
+        What cannot be answered, or is not asked any more, is an answer with an error. Closing the iterator cancels what
+        is under way. InputError where nothing can be answered at all (a wrong key, a model that is not there).
+        """
         ...
 
 

@@ -21,10 +21,10 @@ class Reading:
     system: str = ""
 
     def text(self, prompt: Prompt, tokenizer: Any) -> str | Answer:
-        """The prompt as one text; a failed record where the chat template refuses it.
+        """The prompt as one text; a failed record where the chat template refuses it or leaves out a part.
 
-        A bare text is what a user says. The system prompt goes before the prompt's own. A conversation that ends with
-        the assistant is continued there; every other one ends where the assistant begins.
+        A bare text is what a user says. The system prompt goes before the prompt's own, in one message with it. A
+        conversation that ends with the assistant is continued there; every other one ends where the assistant begins.
         """
         if not self.chat:
             return "\n\n".join(part for part in (self.system, plain_text(prompt)) if part)
@@ -37,7 +37,8 @@ class Reading:
         except Exception as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             return Answer(error=f"the chat template refuses the prompt: {reason}")
-        return found
+        lost = [turn["role"] for turn in turns if _is_given(turn) and turn["content"].strip() not in found]
+        return Answer(error=f"the chat template leaves out the {lost[0]} message") if lost else found
 
     def _turns(self, prompt: Prompt) -> list[dict[str, str]]:
         turns = [{"role": "user" if m.role == "text" else m.role, "content": m.text} for m in prompt.messages]
@@ -47,6 +48,11 @@ class Reading:
             joined = f"{self.system}\n\n{turns[0]['content']}"
             return [{"role": "system", "content": joined}, *turns[1:]]
         return [{"role": "system", "content": self.system}, *turns]
+
+
+def _is_given(turn: dict[str, str]) -> bool:
+    """Whether a template has to show the message as it is; of earlier answers some leave out the thoughts."""
+    return turn["role"] in ("system", "user")
 
 
 def followed(text: str | Answer, option: str) -> str | Answer:

@@ -119,6 +119,10 @@ class Answer:
     error: str | None = None
     answered_at: str | None = None
     """ISO 8601 in UTC where the answer carries its own time (recorded answers); else the collector's clock."""
+    tokens: int = UNKNOWN_TOKENS
+    """Length of the prompt as the model read it, where the answer itself says so."""
+    final: bool = False
+    """Of an error: whether it lies in the prompt, so that asking again cannot help."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

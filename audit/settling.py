@@ -12,7 +12,7 @@ from audit.article import article
 from audit.english import Words, cut, words
 from audit.lexicon import Lexicon
 from audit.mentions import Mention, Reading, Tagger
-from audit.naming import SHORT, is_name, without_accents
+from audit.naming import SHORT, is_introduced, is_name, is_small_name, without_accents
 from audit.spotting import entries_in, mention_at
 
 PROTECTED = re.compile(
@@ -144,14 +144,19 @@ def _note_other_signs(
 ) -> None:
     """Words that fit one group only, names that are not paired, and group words within what is never touched."""
     taken = {start for m in reading.mentions for start in _starts_within(found, m)}
+    is_small = reading.text.islower()
     for i, low in enumerate(found.low):
         start, raw = found.starts[i], found.raw(i)
+        if is_small and is_small_name(found, i, lexicon):
+            reading.doubt(start, raw, "may be a first name in small letters")
         if low in lexicon.only:
             reading.doubt(start, raw, "fits a person of one group only")
         elif start in taken or _is_surname(found, i, lexicon):
             continue
         elif lexicon.names and low not in lexicon.entries and _ends_in_a_group(found, i):
             reading.doubt(start, raw, "has no counterpart in the list")
+        elif lexicon.names and is_introduced(found, i, lexicon):
+            reading.doubt(start, raw, "may be a first name that no list holds")
         elif raw in lexicon.names.get("unpaired", ()) or _is_accented_name(raw, lexicon):
             reading.doubt(start, raw, "is a name of one group without a counterpart")
         elif raw in lexicon.names.get("unclear", ()):
@@ -178,7 +183,8 @@ def _starts_within(found: Words, mention: Mention) -> tuple[int, ...]:
 
 def _is_foreign(found: Words) -> bool:
     """Whether many words of a text are common words of other languages."""
-    foreign = sum(low in words("foreign") and found.raw(i).islower() for i, low in enumerate(found.low))
+    known = words("foreign")
+    foreign = sum(low in known and found.raw(i).islower() for i, low in enumerate(found.low))
     return foreign >= _FOREIGN_SHARE * len(found.low)
 
 

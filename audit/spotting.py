@@ -10,7 +10,7 @@ from audit.english import WORD, Words
 from audit.lexicon import Entry, Lexicon
 from audit.mentions import Mention, Reading, Tagger
 from audit.moments import Guess
-from audit.naming import capital_of, check_surname, is_bare_host, is_first_name, is_verb
+from audit.naming import capital_of, check_surname, is_after_title, is_bare_host, is_first_name, is_verb
 from audit.pronouns import read_her, read_his
 
 _TAGS = {"PRP": "them", "PRP$": "their"}
@@ -82,6 +82,8 @@ def mention_at(
 
 def _is_group_word(found: Words, i: int, entry: Entry, *, reading: Reading) -> bool:
     """Whether a word of a gender is a noun here and not a verb; doubts are noted."""
+    if is_after_title(found, i):
+        return False
     if is_verb(found, i, entry):
         if not entry.is_generic:
             reading.doubt(found.starts[i], found.raw(i), "may be a verb")
@@ -118,6 +120,8 @@ def _pronoun(
     low, key = found.low[i], entry.key
     if found.raw(i)[0].isupper() and not found.begins(i) and not _is_titled(found):
         reading.doubt(found.starts[i], found.raw(i), "has a capital within a sentence")
+    elif found.raw(i)[0].isupper() and _is_enclosed(found, i):
+        reading.doubt(found.starts[i], found.raw(i), "may be a title or a sign")
     if low in ("her", "his"):
         guess = read_her(found, i) if low == "her" else read_his(found, i)
         guess = _tagged(guess, found, i, tagger) if guess.reason and tagger else guess
@@ -126,6 +130,12 @@ def _pronoun(
             reading.doubt(found.starts[i], found.raw(i), guess.reason)
     words_of = {each.key: each for each in lexicon.entries[low] if each.kind == "pronoun"}
     return key, dict(words_of[key].versions)
+
+
+def _is_enclosed(found: Words, i: int) -> bool:
+    """Whether a word of a longer text stands alone in quotation marks or brackets: Helium (He)."""
+    before, after = found.gap(i - 1)[-1:], found.gap(i)[:1]
+    return len(found.low) > 2 and before + after in ('""', "“”", "()", "''", "‘’")
 
 
 def _stated(

@@ -49,6 +49,10 @@ class WeightFolder:
     mask_text: str
     """The mask token; empty if the tokenizer has none."""
     chat_template: bool
+    chat_date: bool = False
+    """Whether the chat template asks for the date, so that prompts read differently from day to day."""
+    adapter: Path | None = None
+    """Folder of an adapter that is put on the weights; its digests are among `digests`."""
 
     @property
     def architecture(self) -> str:
@@ -58,27 +62,30 @@ class WeightFolder:
 
 def read_folder(path: Path) -> WeightFolder:
     """What lies in `path`; InputError where it is no model folder, or its weights are not safetensors."""
-    config = _json(path / "config.json", "is a model folder only with a config.json")
+    config = read_json(path / "config.json", "is a model folder only with a config.json")
     weights = sorted(path.glob(WEIGHTS))
     if not weights:
         raise InputError(_no_weights(path))
-    vocabulary = _json(path / "tokenizer.json", "") if (path / "tokenizer.json").is_file() else {}
+    vocabulary = read_json(path / "tokenizer.json", "") if (path / "tokenizer.json").is_file() else {}
     settings_file = path / "tokenizer_config.json"
-    tokenizer = _json(settings_file, "") if settings_file.is_file() else {}
+    tokenizer = read_json(settings_file, "") if settings_file.is_file() else {}
     special_file = path / "special_tokens_map.json"
-    special = _json(special_file, "") if special_file.is_file() else {}
+    special = read_json(special_file, "") if special_file.is_file() else {}
     return WeightFolder(
         path=path,
         config=config,
         tokenizer=tokenizer,
-        digests={file.name: _digest(file) for file in _digested(path)},
+        digests={file.name: digest(file) for file in _digested(path)},
         parameters=sum(_parameters(file) for file in weights),
         mask_text=_mask(tokenizer, special, vocabulary),
         chat_template=bool(tokenizer.get("chat_template")) or any(path.glob("chat_template.*")),
+        chat_date=_asks_for_date(path, tokenizer),
     )
 
 
-def locate(name: str, *, revision: str = "", beside: Path = Path()) -> tuple[Path, str]:
+def locate(
+    name: str, *, revision: str = "", beside: Path = Path(), files: tuple[str, ...] = DIGESTED
+) -> tuple[Path, str]:
     """The folder of a model and its revision: a folder on this machine, else a download from the hub (or its cache)."""
     folder = (beside / Path(name).expanduser()).resolve()
     if folder.is_dir():
@@ -89,7 +96,7 @@ def locate(name: str, *, revision: str = "", beside: Path = Path()) -> tuple[Pat
         return folder, ""
     if not HUB_NAME.fullmatch(name) or name.startswith("."):
         raise InputError(f"{name}: no such folder, and no name of a model on the hub (owner/name)")
-    return _download(name, revision)
+    return _download(name, revision, files)
 
 
 def shipped_models() -> list[str]:
@@ -104,13 +111,13 @@ def reference_folder(name: str) -> Path:
     return REFERENCE / name
 
 
-def _download(name: str, revision: str) -> tuple[Path, str]:
-    """Weights, configuration and tokenizer of a hub model, nothing else; the revision is the commit."""
+def _download(name: str, revision: str, files: tuple[str, ...]) -> tuple[Path, str]:
+    """The `files` (patterns) of a hub model and nothing else; the revision is the commit."""
     from huggingface_hub import snapshot_download
 
     try:
         found = snapshot_download(
-            name, revision=revision or None, allow_patterns=list(DIGESTED), ignore_patterns=["*/*"]
+            name, revision=revision or None, allow_patterns=list(files), ignore_patterns=["*/*"]
         )
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -119,6 +126,12 @@ def _download(name: str, revision: str) -> tuple[Path, str]:
         ) from error
     folder = Path(found)
     return folder, folder.name
+
+
+def _asks_for_date(path: Path, tokenizer: Mapping[str, Any]) -> bool:
+    """Whether a chat template calls the function that gives the date."""
+    files = [file.read_text(encoding="utf-8") for file in sorted(path.glob("chat_template.*"))]
+    return any("strftime_now" in text for text in (json.dumps(tokenizer.get("chat_template")), *files))
 
 
 def _no_weights(path: Path) -> str:
@@ -137,7 +150,8 @@ def _digested(path: Path) -> list[Path]:
     return sorted({file for pattern in DIGESTED for file in path.glob(pattern) if file.is_file()})
 
 
-def _digest(file: Path) -> str:
+def digest(file: Path) -> str:
+    """SHA-256 of a file."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
@@ -154,7 +168,7 @@ def _parameters(file: Path) -> int:
         ) from error
 
 
-def _json(file: Path, otherwise: str) -> Mapping[str, Any]:
+def read_json(file: Path, otherwise: str) -> Mapping[str, Any]:
     """The JSON object in `file`."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))

@@ -143,7 +143,7 @@ def _constant(suite: Suite, axes: Mapping[str, Axis]) -> Iterator[str]:
 def _grammar(suite: Suite, axes: Mapping[str, Axis]) -> Iterator[str]:
     """Articles, capitals and verbs that cannot agree with every word that the slot beside them takes."""
     small, english = _small(suite, axes), suite.language[:2] == "en"
-    pronouns = _pronouns(axes)
+    pronouns = _pronouns(suite, axes)
     for where, texts in _written(suite):
         for found in map(pieces, texts if not where.startswith("the filler ") else ()):
             for number, slot in enumerate(found):
@@ -188,11 +188,11 @@ def _article(before: str, slot: Slot) -> Iterator[str]:
         yield f"writes '{found[1]}' before ${slot.name}; write ${found[1][0]}_{slot.name.removeprefix('a_')}"
 
 
-def _pronouns(axes: Mapping[str, Axis]) -> tuple[list[str], list[str]]:
+def _pronouns(suite: Suite, axes: Mapping[str, Axis]) -> tuple[list[str], list[str]]:
     """The pronouns that take the verb in the singular (she works), and those with the plural (they work)."""
-    groups = [
-        group.forms for axis in axes.values() for group in axis.groups.values() if "they" in group.forms
-    ]
+    sources = {key if "they" in axes[key].slots() else suite.persons for key in suite.axes}
+    every = (axes[key].words(group) for key in sources for group in axes[key].groups)
+    groups = [found for found in every if "they" in found]
     plural = {forms["they"] for forms in groups if forms.get("are", forms["they"]) in ("are", "they")}
     return sorted({forms["they"] for forms in groups} - plural), sorted(plural)
 

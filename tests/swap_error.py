@@ -17,6 +17,8 @@ from audit.english import cut
 from audit.lexicon import lexicon_of
 from audit.pronouns import read_her
 from audit.settling import read_text
+from audit.swap import exchanged
+from audit.yamlfile import read_yaml
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs" / "swap.md"
@@ -139,7 +141,18 @@ def counts(data: Path) -> list[Count]:
             reading = read_text(versions[own], three)
             neutral = reading.version("non-binary")
             third.add(unsure=bool(reading.unsure), right=neutral == versions["neutral"])
-    return [first, second, third, her_for_his(data)]
+    return [first, second, third, her_for_his(data), own_sentences()]
+
+
+def own_sentences() -> Count:
+    """Sentences of our own that were written after the rules."""
+    lexicon, count = lexicon_of(load_axis("gender")), Count("Sentences of our own, written after the rules")
+    file = read_yaml(ROOT / "tests" / "data" / "swap-own.yaml", what="sentences")
+    file.stop_on_mistakes()
+    for text, right in file.root.plain()["sentences"]:
+        reading = read_text(text, lexicon)
+        count.add(unsure=bool(reading.unsure), right=exchanged(text, lexicon) == right)
+    return count
 
 
 def her_for_his(data: Path) -> Count:

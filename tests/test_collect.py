@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ import tiny_models
 from audit.collect import Collected, collect
 from audit.errors import AuditError, InputError
 from audit.modelfile import open_model
+from audit.protocols import Ask
 from audit.records import PROMPTS, RESPONSES, Answer, Message, ModelIdentity, Prompt, Question
 
 if TYPE_CHECKING:
@@ -371,3 +372,54 @@ def test_a_killed_run_of_a_transformer_resumes_to_the_same_bytes(tmp_path: Path)
     assert 0 < reused < 1500 and asked + reused == 1500
     undisturbed = gather(table(varied_texts()), open_model(str(tmp_path / "model.yaml")), tmp_path / "whole")
     assert resumed == undisturbed.responses[["prompt_id", "scores", "error"]].to_json()
+
+
+# ---------------------------------------------------------------- many questions under way
+
+
+@dataclass
+class Streaming:
+    """A back end that gives its answers one by one, in the order that it is told."""
+
+    order: Callable[[int], list[int]] = lambda count: list(range(count))
+    identity: ModelIdentity = field(default_factory=lambda: ModelIdentity(kind="test", name="t"))
+    deterministic: bool = False
+    asked: list[tuple[str, int]] = field(default_factory=list)
+    closed: bool = False
+
+    def stream(self, asks: Sequence[Ask], question: Question) -> Iterator[tuple[int, Answer]]:
+        try:
+            for number in self.order(len(asks)):
+                ask = asks[number]
+                self.asked.append((ask.prompt.messages[0].text, ask.repeat))
+                yield number, Answer(text=f"{ask.prompt.messages[0].text} {ask.repeat}", tokens=7)
+        finally:
+            self.closed = True
+
+
+def test_answers_that_come_in_another_order_belong_to_their_questions(cache: Path) -> None:
+    backend = Streaming(order=lambda count: list(reversed(range(count))))
+    got = gather(table(["one", "two"], repeats=2), backend, cache, question=Question(kind="generate"))
+    assert got.responses["text"].tolist() == ["one 0", "one 1", "two 0", "two 1"]
+    assert set(got.responses["tokens"]) == {7} and len(backend.asked) == 4
+
+
+def test_a_question_that_is_answered_twice_or_not_at_all_is_an_error(cache: Path) -> None:
+    for order in ([0, 0], [0], [0, 1, 2]):
+        with pytest.raises((AuditError, IndexError)):
+            gather(table(["one", "two"]), Streaming(order=lambda _, told=order: told), cache)
+
+
+def test_what_came_before_an_interrupt_is_kept_and_the_stream_is_closed(cache: Path) -> None:
+    def stop_after_three(what: str, done: int, total: int) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    kept, backend, prompts = cache.with_name("run.sqlite"), Streaming(), table([str(n) for n in range(10)])
+    with pytest.raises(KeyboardInterrupt):
+        gather(prompts, backend, cache, kept=kept, progress=stop_after_three)
+    assert backend.closed and len(backend.asked) == 3
+    again = Streaming()
+    got = gather(prompts, again, cache, kept=kept)
+    assert (got.asked, got.reused, len(again.asked)) == (7, 3, 7)
+    assert not cache.exists()

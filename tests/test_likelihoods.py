@@ -224,10 +224,10 @@ def test_an_empty_prompt_has_no_next_token_where_nothing_begins_it(made: Callabl
 # ---------------------------------------------------------------------- opening
 
 
-def test_a_masked_model_scores_texts_and_nothing_else(made: Callable[[str], Path]) -> None:
+def test_a_masked_model_scores_texts_and_options_and_nothing_else(made: Callable[[str], Path]) -> None:
     masked, causal = opened(made("BertForMaskedLM")), opened(made("GPT2LMHeadModel"))
-    assert isinstance(masked, ScoresText)
-    assert not isinstance(masked, PredictsNext | Chooses | Classifies | Generates)
+    assert isinstance(masked, ScoresText) and isinstance(masked, Chooses)
+    assert not isinstance(masked, PredictsNext | Classifies | Generates)
     assert isinstance(causal, ScoresText) and isinstance(causal, PredictsNext)
     assert masked.identity.settings["task"] == "fill"
 

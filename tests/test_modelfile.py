@@ -34,8 +34,8 @@ def test_a_folder_can_be_named_on_the_command_line_or_beside_a_model_file(folder
 @pytest.mark.parametrize("spec, message", [
     ("screening-v1", "'screening-v1' names no model; allowed: hf:<name or folder>, reference:<name>"),
     ("hf:", "'hf:' names no model"),
-    ("recordings:x", r"unknown kind of model 'recordings'; did you mean 'recorded'\? \(known: hf, rec"),
-    ("endpoint:gpt", r"unknown kind of model 'endpoint' \(known: hf, recorded, reference\)"),
+    ("recordings:x", r"unknown kind of model 'recordings'; did you mean 'recorded'\? \(known: callable, endp"),
+    ("gguf:gpt", r"unknown kind of model 'gguf' \(known: callable, endpoint, hf, recorded, reference\)"),
     ("hf:/no/such/folder", "/no/such/folder: no such folder, and no name of a model on the hub"),
     ("recorded:/no/such/*.jsonl", r"nothing matches \(answers are read from .jsonl"),
 ])  # fmt: skip
@@ -45,8 +45,8 @@ def test_a_model_that_cannot_be_found_is_told_with_what_is_known(spec: str, mess
 
 
 @pytest.mark.parametrize("text, message", [
-    ("model: 1\nkind: huggingface\nname: mine\n", r"2:7: 'kind' is 'huggingface'; allowed: hf, recorded, reference"),
-    ("model: 1\nname: mine\n", r"1:1: the key 'kind' is missing; allowed: hf, recorded, reference"),
+    ("model: 1\nkind: huggingface\nname: mine\n", r"2:7: 'kind' is 'huggingface'; allowed: callable, endpoint, hf, recorded, reference"),
+    ("model: 1\nname: mine\n", r"1:1: the key 'kind' is missing; allowed: callable, endpoint, hf, recorded, reference"),
     ("model: 2\nkind: hf\nname: mine\n", r"1:8: 'model' is the number 2; allowed: 1"),
     ("model: 1\nkind: hf\nname: mine\ndevise: cpu\n", r"4:1: unknown key 'devise'; did you mean 'device'"),
     ("model: 1\nkind: hf\nname: mine\nthreads: 0\n", r"4:10: 'threads' is 0; allowed: at least 1"),

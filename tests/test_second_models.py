@@ -95,7 +95,9 @@ def test_a_judge_without_weights_is_no_crash(tmp_path: Path) -> None:
 
 
 def test_an_unknown_kind_of_model_and_a_broken_model_file_are_mistakes(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"letters\.yaml: judge: unknown kind of model 'fh' \(known: hf,"):
+    with pytest.raises(
+        InputError, match=r"letters\.yaml: judge: unknown kind of model 'fh' \(known: callable,"
+    ):
         readers(write_suite(tmp_path, TEXT.replace("hf:judge", "fh:judge")))
     (tmp_path / "own.yaml").write_text("model: 1\nkind: hf\nnam: x\n")
     with pytest.raises(InputError, match=r"own\.yaml:3:1: unknown key 'nam'"):

@@ -43,6 +43,12 @@ def test_an_object_is_rarely_taken_for_a_possessive_in_sentences_that_the_rules_
     assert count.wrong / count.swapped < 0.015
 
 
+def test_few_sentences_of_our_own_are_wrong() -> None:
+    count = swap_error.own_sentences()
+    assert count.unsure + count.swapped == 90
+    assert count.wrong <= 2 and count.unsure <= 12
+
+
 def test_what_is_left_out_of_winobias_is_little(benchmarks: Path) -> None:
     pairs, left = swap_error.winobias(benchmarks)
     assert len(pairs) // 2 + sum(left.values()) == 4 * 396

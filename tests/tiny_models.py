@@ -133,6 +133,27 @@ MASKED: dict[str, tuple[dict[str, Any], Any]] = {
     if name.startswith(("Bert", "DistilBert", "Electra", "Roberta", "ModernBert"))
 }
 
+ENCODER_DECODERS: dict[str, tuple[dict[str, Any], Any]] = {
+    "T5ForConditionalGeneration": (
+        {"d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 2, "num_heads": 2, "initializer_factor": 3.0,
+         "pad_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 1},
+        lambda: bytepairs(ends=True),
+    ),
+    "BartForConditionalGeneration": (
+        {"d_model": 32, "encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 2,
+         "decoder_attention_heads": 2, "encoder_ffn_dim": 64, "decoder_ffn_dim": 64, "max_position_embeddings": 128,
+         "init_std": 0.2, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2, "decoder_start_token_id": 2,
+         "forced_eos_token_id": None},
+        lambda: bytepairs(begins=True, ends=True, mask=True),
+    ),
+}  # fmt: skip
+
+
+def encoder_decoder(folder: Path, architecture: str = "T5ForConditionalGeneration", **more: Any) -> Path:
+    """A tiny encoder-decoder model of one of `ENCODER_DECODERS`."""
+    config, tokenizer = ENCODER_DECODERS[architecture]
+    return save(folder, model=architecture, tokenizer=tokenizer(), **{**config, **more})
+
 
 def masked(
     folder: Path, architecture: str = "BertForMaskedLM", *, tokenizer: Any = None, **more: Any

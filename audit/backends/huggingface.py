@@ -1,34 +1,54 @@
-"""Transformers of the Hugging Face kind: classifiers, causal and masked language models, local or from the hub.
+"""Transformers of the Hugging Face kind, local or from the hub: which class of model a folder holds, and how it runs.
 
 Opening reads configuration and digests; torch is imported with the first question.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
-from audit.buckets import batches
-from audit.catalogue import unknown
-from audit.continuations import OptionRows, option_rows
-from audit.draws import draw_texts
+from audit.adapters import with_adapter
+from audit.causalmodels import CausalLM
+from audit.classifiers import Classifier, Regressor, label_names
+from audit.encoderdecoders import EncoderDecoder
 from audit.errors import InputError
-from audit.likelihoods import left_to_right, next_tokens, one_masked
-from audit.passes import Loading, OnDemand, Task, best_device, scored, usable_threads
+from audit.maskedmodels import MaskedLM
+from audit.passes import Loading, Task, best_device, has_bfloat16, usable_threads
 from audit.protocols import Backend
-from audit.reading import Reading, followed, plain_text
-from audit.records import Answer, ModelIdentity, Prompt, Question, content_id
+from audit.reading import Reading
+from audit.records import ModelIdentity
 from audit.shape import Document, Flag, Number, Text, Whole
 from audit.weights import WeightFolder, locate, read_folder, reference_folder
 
 CPU_TOKENS, GPU_TOKENS, LEAST_TOKENS = 1800, 16_384, 256
 WORK_OF_A_PASS = 10**12
 """Parameters x tokens of a pass at most: large models are asked in small steps, and little is lost when stopped."""
+CLASSIFIER, CAUSAL, MASKED, WRITER = (
+    "classifier", "causal language model", "masked language model", "encoder-decoder model",
+)  # fmt: skip
+USES: Mapping[str, tuple[str, ...]] = {
+    CLASSIFIER: ("labels", "scale"),
+    CAUSAL: ("system", "chat_template", "temperature"),
+    MASKED: (),
+    WRITER: ("system", "temperature"),
+}
+"""Settings that only some classes of models have a use for."""
+
+
+class Scale(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
+    """Outputs of a model of ratings."""
+
+    low: Number
+    """The output that is the lowest rating of a suite's scale."""
+    high: Number
+    """The output that is the highest rating; below `low` where a high output is unfavourable."""
 
 
 class HuggingFace(Document):
@@ -52,30 +72,42 @@ class HuggingFace(Document):
     """Tokens of one forward pass at most; by default chosen from device and model size."""
     labels: Mapping[Text, Text] = {}
     """Classifiers: other names for the model's labels (LABEL_1: invite)."""
+    scale: Scale | None = None
+    """Classifiers with one output: which outputs are the lowest and the highest rating of a suite's scale."""
+    adapter: str = ""
+    """Folder (relative to this file) or name on the hub of an adapter that is put on the weights."""
+    adapter_revision: str = ""
+    """Branch, tag or commit of the adapter on the hub."""
     system: str = ""
-    """Causal models: a system prompt put before every prompt."""
+    """Models that write: a system prompt put before every prompt."""
     chat_template: Flag = True
     """Causal models: whether prompts are put into the tokenizer's chat template where it has one."""
     temperature: Annotated[Number, Field(ge=0)] = 1.0
-    """Causal models: of sampled texts; 0 takes the likeliest token each time."""
+    """Models that write: of sampled texts; 0 takes the likeliest token each time."""
 
     def open(self) -> Backend:
         """The back end with the capabilities that the model's architecture has."""
         folder, revision = self._place()
-        weights = read_folder(folder)
+        weights = self._adapted(read_folder(folder))
         architecture = weights.architecture
+        writes = architecture.endswith("ForConditionalGeneration") and weights.config.get(
+            "is_encoder_decoder"
+        )
         if architecture.endswith("ForSequenceClassification"):
             return self._classifier(weights, revision)
         if architecture.endswith(("ForCausalLM", "LMHeadModel")):
             return self._causal(weights, revision)
         if architecture.endswith("ForMaskedLM"):
             return self._masked(weights, revision)
+        if writes:
+            return self._writer(weights, revision)
         seen = (
             f"its architecture is {architecture}" if architecture else "its config.json names no architecture"
         )
         raise InputError(
             f"{self.name}: {seen}; allowed: sequence classifiers (…ForSequenceClassification), causal language "
-            "models (…ForCausalLM, …LMHeadModel) and masked ones (…ForMaskedLM)"
+            "models (…ForCausalLM, …LMHeadModel), masked ones (…ForMaskedLM) and encoder-decoder models "
+            "(…ForConditionalGeneration with is_encoder_decoder)"
         )
 
     def _place(self) -> tuple[Path, str]:
@@ -85,50 +117,91 @@ class HuggingFace(Document):
             return reference_folder(self.name), ""
         return locate(self.name, revision=self.revision, beside=self.path.parent)
 
-    def _classifier(self, weights: WeightFolder, revision: str) -> Classifier:
-        self._refuse_conversation("classifier")
-        labels = _labels(self.name, weights.config, self.labels)
+    def _adapted(self, weights: WeightFolder) -> WeightFolder:
+        if self.adapter:
+            return with_adapter(
+                weights, self.adapter, beside=self.path.parent, revision=self.adapter_revision
+            )
+        if self.adapter_revision:
+            raise InputError(f"{self.name}: 'adapter_revision' says nothing without 'adapter'")
+        return weights
+
+    def _classifier(self, weights: WeightFolder, revision: str) -> Classifier | Regressor:
+        self._refuse_useless(CLASSIFIER)
+        labels = label_names(self.name, weights.config, self.labels)
         loading = self._loading("classify", weights)
-        identity = self._identity(weights, revision, loading=loading, settings={"labels": list(labels)})
-        return Classifier(weights, loading, identity=identity, labels=labels)
-
-    def _refuse_conversation(self, what: str) -> None:
-        """InputError for settings that only causal language models have a use for."""
-        given = {
-            "system": self.system,
-            "chat_template": not self.chat_template,
-            "temperature": self.temperature != 1,
-        }
-        unused = next((name for name, is_given in given.items() if is_given), None)
-        if unused:
-            raise InputError(f"{self.name} is a {what}; '{unused}' is for causal language models")
-
-    def _refuse_labels(self, what: str) -> None:
+        if len(labels) > 1:
+            if self.scale is not None:
+                raise InputError(
+                    f"{self.name} has {len(labels)} labels; 'scale' is for models with one output"
+                )
+            settings: Mapping[str, object] = {"labels": list(labels)}
+            identity = self._identity(weights, revision, loading=loading, settings=settings)
+            return Classifier(weights, loading, identity=identity, labels=labels)
         if self.labels:
-            raise InputError(f"{self.name} is a {what}; 'labels' is for classifiers")
+            raise InputError(
+                f"{self.name} has a single output, which is a rating and has no use for 'labels'"
+            )
+        ends = None if self.scale is None else (self.scale.low, self.scale.high)
+        if ends is not None and ends[0] == ends[1]:
+            raise InputError(f"{self.name}: 'scale' has two equal ends, {ends[0]:g}")
+        settings = {"scale": None if ends is None else list(ends)}
+        identity = self._identity(weights, revision, loading=loading, settings=settings)
+        return Regressor(weights, loading, identity=identity, scale=ends)
 
     def _masked(self, weights: WeightFolder, revision: str) -> MaskedLM:
-        self._refuse_conversation("masked language model")
-        self._refuse_labels("masked language model")
+        self._refuse_useless(MASKED)
         if not weights.mask_text:
             raise InputError(f"{self.name}: a masked language model, but its tokenizer names no mask token")
         loading = self._loading("fill", weights)
-        return MaskedLM(
-            weights, loading, identity=self._identity(weights, revision, loading=loading, settings={})
-        )
+        identity = self._identity(weights, revision, loading=loading, settings={})
+        return MaskedLM(weights, loading, identity=identity)
 
     def _causal(self, weights: WeightFolder, revision: str) -> CausalLM:
-        self._refuse_labels("causal language model")
+        self._refuse_useless(CAUSAL)
         chat = weights.chat_template and self.chat_template
-        settings = {"chat_template": chat, "system": self.system, "temperature": self.temperature}
+        settings: dict[str, object] = {
+            "chat_template": chat, "system": self.system, "temperature": self.temperature,
+        }  # fmt: skip
+        if chat and weights.chat_date:
+            settings["date"] = date.today().isoformat()
         loading = self._loading("choose", weights)
         identity = self._identity(weights, revision, loading=loading, settings=settings)
         reading = Reading(chat=chat, system=self.system)
         return CausalLM(weights, loading, identity=identity, reading=reading, temperature=self.temperature)
 
+    def _writer(self, weights: WeightFolder, revision: str) -> EncoderDecoder:
+        self._refuse_useless(WRITER)
+        settings = {"system": self.system, "temperature": self.temperature}
+        loading = self._loading("answer", weights)
+        identity = self._identity(weights, revision, loading=loading, settings=settings)
+        reading = Reading(chat=False, system=self.system)
+        return EncoderDecoder(
+            weights, loading, identity=identity, reading=reading, temperature=self.temperature
+        )
+
+    def _refuse_useless(self, what: str) -> None:
+        """InputError for settings that this class of models has no use for."""
+        given = {
+            "labels": bool(self.labels),
+            "scale": self.scale is not None,
+            "system": bool(self.system),
+            "chat_template": not self.chat_template,
+            "temperature": self.temperature != 1,
+        }
+        for name, is_given in given.items():
+            if is_given and name not in USES[what]:
+                having = " and ".join(f"{kind}s" for kind, uses in USES.items() if name in uses)
+                raise InputError(f"{self.name} is a {what}; '{name}' is for {having}")
+
     def _loading(self, task: Task, weights: WeightFolder) -> Loading:
         device = best_device() if self.device == "auto" else self.device
         most = CPU_TOKENS if device == "cpu" else GPU_TOKENS
+        if device == "cpu" and self.dtype == "bfloat16" and not has_bfloat16():
+            raise InputError(
+                f"{self.name}: this processor has no instructions for bfloat16 (avx512_bf16, amx_bf16) and would take "
+                "several times as long as with float32; leave 'dtype' out"
+            )
         fitting = max(LEAST_TOKENS, min(most, WORK_OF_A_PASS // max(1, weights.parameters)))
         return Loading(
             task=task,
@@ -142,209 +215,9 @@ class HuggingFace(Document):
         self, weights: WeightFolder, revision: str, *, loading: Loading, settings: Mapping[str, object]
     ) -> ModelIdentity:
         versions = {"torch": version("torch"), "transformers": version("transformers")}
+        if weights.adapter is not None:
+            versions["peft"] = version("peft")
         plain = {"architecture": weights.architecture, **asdict(loading), **versions, **settings}
         return ModelIdentity(
             kind=self.kind, name=self.name, revision=revision, digests=weights.digests, settings=plain
         )
-
-
-class Classifier:
-    """A sequence classifier: log-probability of each label. It has a `mask_text` only if its tokenizer has a mask."""
-
-    deterministic = True
-    mask_text: str
-
-    def __init__(
-        self, weights: WeightFolder, loading: Loading, *, identity: ModelIdentity, labels: tuple[str, ...]
-    ) -> None:
-        self.identity = identity
-        self.labels = labels
-        self.batch_tokens = loading.batch_tokens
-        self._model = OnDemand(weights.path, loading)
-        if weights.mask_text:
-            self.mask_text = weights.mask_text
-
-    def lengths(self, prompts: Sequence[Prompt]) -> list[int]:
-        """Tokens of each prompt."""
-        return self._model.lengths([plain_text(prompt) for prompt in prompts])
-
-    def classify(self, prompts: Sequence[Prompt]) -> list[Answer]:
-        """Log-probabilities of all labels (log-softmax in fp32); a prompt longer than the model is a failed record."""
-        loaded = self._model.loaded
-        rows = self._model.rows([plain_text(prompt) for prompt in prompts])
-        answers = [loaded.too_long(len(row.ids)) for row in rows]
-        fitting = [index for index, answer in enumerate(answers) if answer is None]
-        for batch in batches([len(rows[i].ids) for i in fitting], budget=self.batch_tokens, pad=loaded.pads):
-            places = [fitting[index] for index in batch]
-            found = loaded.logits([rows[index] for index in places]).float().log_softmax(-1).tolist()
-            for index, values in zip(places, found, strict=True):
-                answers[index] = scored(dict(zip(self.labels, values, strict=True)))
-        return [answer for answer in answers if answer is not None]
-
-
-class MaskedLM:
-    """A masked language model: pseudo-log-likelihood of texts, and nothing else."""
-
-    deterministic = True
-
-    def __init__(self, weights: WeightFolder, loading: Loading, *, identity: ModelIdentity) -> None:
-        self.identity = identity
-        self.batch_tokens = loading.batch_tokens
-        self._model = OnDemand(weights.path, loading)
-
-    def lengths(self, prompts: Sequence[Prompt]) -> list[int]:
-        """Tokens of each prompt."""
-        return [len(row.ids) for row in self._model.loaded.encode([plain_text(prompt) for prompt in prompts])]
-
-    def log_likelihood(self, prompts: Sequence[Prompt]) -> list[Answer]:
-        """Each token of a text in turn behind the mask; special tokens around the text are not scored."""
-        texts = [plain_text(prompt) for prompt in prompts]
-        return one_masked(self._model.loaded, texts, budget=self.batch_tokens)
-
-
-class CausalLM:
-    """A causal language model: log-probability of options, of whole texts and of the next token, and sampled texts."""
-
-    deterministic = True
-
-    def __init__(
-        self,
-        weights: WeightFolder,
-        loading: Loading,
-        *,
-        identity: ModelIdentity,
-        reading: Reading,
-        temperature: float,
-    ) -> None:
-        self.identity = identity
-        self.batch_tokens = loading.batch_tokens
-        self._model = OnDemand(weights.path, loading)
-        self._reading = reading
-        self._temperature = temperature
-
-    def lengths(self, prompts: Sequence[Prompt]) -> list[int]:
-        """Tokens of each prompt as the model reads it."""
-        texts = [self._text(prompt) for prompt in prompts]
-        plain = ["" if isinstance(text, Answer) else text for text in texts]
-        return self._model.lengths(plain, special=not self._reading.chat)
-
-    def choose(self, prompts: Sequence[Prompt], options: Sequence[str]) -> list[Answer]:
-        """Sum of the token log-probabilities of each option right after the prompt, tokenised together with it.
-
-        Where the prompt as the model reads it ends in white space, an option loses the space it begins with.
-        """
-        texts = [self._text(prompt) for prompt in prompts]
-        heads = self._rows(texts)
-        joint = self._rows([followed(text, option) for text in texts for option in options])
-        plans: list[OptionRows | Answer] = [
-            text
-            if isinstance(text, Answer)
-            else self._planned(head, joint[at * len(options) :][: len(options)])
-            for at, (text, head) in enumerate(zip(texts, heads, strict=True))
-        ]
-        sums = self._sums([plan for plan in plans if isinstance(plan, OptionRows)], len(options))
-        return [
-            plan if isinstance(plan, Answer) else scored(dict(zip(options, next(sums), strict=True)))
-            for plan in plans
-        ]
-
-    def log_likelihood(self, prompts: Sequence[Prompt]) -> list[Answer]:
-        """Each token of a bare text after those before it: neither chat template nor system prompt is put around it."""
-        texts = [plain_text(prompt) for prompt in prompts]
-        return left_to_right(self._model.loaded, texts, budget=self.batch_tokens)
-
-    def next_token(self, prompts: Sequence[Prompt]) -> list[Answer]:
-        """What the model would write first after the prompt as it reads it."""
-        texts = [self._text(prompt) for prompt in prompts]
-        found = next_tokens(self._model.loaded, self._rows(texts), budget=self.batch_tokens)
-        return [
-            text if isinstance(text, Answer) else answer for text, answer in zip(texts, found, strict=True)
-        ]
-
-    def generate(self, prompts: Sequence[Prompt], *, repeat: int, question: Question) -> list[Answer]:
-        """One sampled text a prompt; draw number `repeat` of a prompt is the same in whatever batch it is asked."""
-        loaded = self._model.loaded
-        texts = [self._text(prompt) for prompt in prompts]
-        rows = self._rows(texts)
-        answers = [
-            text if isinstance(text, Answer) else loaded.too_long(len(row) + question.max_tokens)
-            for text, row in zip(texts, rows, strict=True)
-        ]
-        fitting = [index for index, answer in enumerate(answers) if answer is None]
-        budget = self.batch_tokens
-        for batch in batches(
-            [len(rows[i]) + question.max_tokens for i in fitting], budget=budget, pad=loaded.pads
-        ):
-            places = [fitting[index] for index in batch]
-            seeds = [int(content_id("draw", prompts[index].id, repeat), 16) >> 1 for index in places]
-            chosen = [rows[index] for index in places]
-            drawn = draw_texts(
-                loaded, chosen, seeds=seeds, max_tokens=question.max_tokens, temperature=self._temperature
-            )
-            for index, text in zip(places, drawn, strict=True):
-                answers[index] = Answer(text=text)
-        return [answer for answer in answers if answer is not None]
-
-    def _text(self, prompt: Prompt) -> str | Answer:
-        """The prompt as the model reads it; a failed record where its chat template refuses it."""
-        return self._reading.text(prompt, self._model.loaded.tokenizer)
-
-    def _rows(self, texts: Sequence[str | Answer]) -> list[list[int]]:
-        """Token ids of each text without what the tokenizer puts at its end; none where there is no text."""
-        loaded = self._model.loaded
-        plain = ["" if isinstance(text, Answer) else text for text in texts]
-        special = not self._reading.chat
-        rows = self._model.rows(plain, special=special)
-        return [row.ids[: len(row.ids) - loaded.tail] if special else row.ids for row in rows]
-
-    def _planned(self, head: Sequence[int], joint: Sequence[Sequence[int]]) -> OptionRows | Answer:
-        """The rows that score a prompt's options, or why they cannot be scored."""
-        plan = option_rows(head, joint)
-        if plan is None:
-            return Answer(error="an option adds no token of its own to this prompt")
-        return self._model.loaded.too_long(max(len(row) for row in plan.rows)) or plan
-
-    def _sums(self, plans: Sequence[OptionRows], options: int) -> Iterator[list[float]]:
-        """For each plan the log-probabilities of its options, from as few passes as their rows allow."""
-        loaded = self._model.loaded
-        sums = [[0.0] * options for _ in plans]
-        rows = [(at, number) for at, plan in enumerate(plans) for number in range(len(plan.rows))]
-        lengths = [len(plans[at].rows[number]) for at, number in rows]
-        for batch in batches(lengths, budget=self.batch_tokens, pad=loaded.pads):
-            chosen = [rows[index] for index in batch]
-            needs = [
-                (line, at, need)
-                for line, (at, number) in enumerate(chosen)
-                for need in plans[at].needs
-                if need.row == number
-            ]
-            found = loaded.token_log_probs(
-                [plans[at].rows[number] for at, number in chosen],
-                [(line, need.position, need.token) for line, _, need in needs],
-            )
-            for (_, at, need), value in zip(needs, found, strict=True):
-                sums[at][need.option] += value
-        return iter(sums)
-
-
-def _labels(name: str, config: Mapping[str, Any], renamed: Mapping[str, str]) -> tuple[str, ...]:
-    """Label names in the model's order; InputError for classifiers whose answers are no choice of one label."""
-    if config.get("problem_type") == "multi_label_classification":
-        raise InputError(
-            f"{name} gives several labels at once (multi_label_classification); a choice of one is needed"
-        )
-    named = config.get("id2label") or {"0": "LABEL_0", "1": "LABEL_1"}
-    own = [str(named[key]) for key in sorted(named, key=int)]
-    if len(own) < 2:
-        raise InputError(
-            f"{name} has a single output, which is a rating; classifiers need at least two labels"
-        )
-    for label in renamed:
-        if label not in own:
-            raise InputError(unknown(label, own, what=f"label of {name}"))
-    labels = tuple(renamed.get(label, label) for label in own)
-    if len(set(labels)) < len(labels):
-        raise InputError(
-            f"{name} has two labels of one name ({', '.join(labels)}); give each its own with 'labels'"
-        )
-    return labels

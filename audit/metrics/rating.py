@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from audit.protocols import RATING as OWN_NUMBER
 from audit.protocols import Answers, Values
 from audit.records import Card, Question, QuestionKind
 
@@ -29,10 +30,11 @@ class Rating:
         title="Rating",
         definition=(
             "The number that the answer gives on the question's scale; where the model gives probabilities of the "
-            "numbers, their expected value."
+            "numbers, their expected value; where its output is a number (regression), that number as it is, also "
+            "outside the scale."
         ),
-        formula="number in the answer, or Σ p(x)·x / Σ p(x) over the numbers x of the scale",
-        range="the question's scale",
+        formula="number in the answer, or Σ p(x)·x / Σ p(x) over the numbers x of the scale, or the output itself",
+        range="the question's scale; outputs of a regression may lie outside",
         no_difference=0.0,
         higher_is="favourable",
         source="mean rating; expected value over answer probabilities",
@@ -45,11 +47,17 @@ class Rating:
     kinds: frozenset[QuestionKind] = frozenset({"rate"})
 
     def score(self, answers: Answers, question: Question) -> Values:
-        """A number from `low` to `high` of the question; no value where none, or several, are given."""
+        """A number from `low` to `high` of the question; no value where none, or several, are given.
+
+        A number that is the output itself is neither cut nor left out: that would hide the ends of some groups.
+        """
         read = {text: number_in(text, low=question.low, high=question.high) for text in set(answers.texts)}
         values = np.array([read[text] for text in answers.texts], dtype=float)
         expected = _expected(answers, question)
         values = np.where(np.isnan(expected), values, expected)
+        if OWN_NUMBER in answers.labels:
+            own = answers.log_probs[:, answers.labels.index(OWN_NUMBER)]
+            values = np.where(np.isnan(own), values, own)
         return Values(values=values, reasons=np.where(np.isnan(values), "unparsed", "").tolist())
 
 
