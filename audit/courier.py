@@ -1,0 +1,291 @@
+"""Takes questions to one OpenAI-compatible server and brings every answer, or the reason why there is none."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from audit.client import Terms, open_client
+from audit.errors import InputError
+from audit.faults import Fault, fault_of, wait_before
+from audit.flight import Tell, side_by_side
+from audit.forced import option_scores, separable
+from audit.ledger import Ledger
+from audit.limits import Exhausted, Pace, Purse, Use
+from audit.protocols import Ask
+from audit.records import UNKNOWN_TOKENS, Answer, Message, Prompt, Question, content_id
+from audit.replies import Manner, Reply, Unreadable, longest, most_used, options_of, read_reply, request_body
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+ALTERNATIVES = (20, 5, 0)
+"""Likeliest tokens that are asked for: the first number that the server does not refuse."""
+IN_A_ROW = 20
+"""So many questions one after another without an answer, and no more are asked."""
+UNHEARD_ATTEMPTS = 3
+LOOK_AGAIN_S = 0.05
+GUESSED_SHARE = 0.3
+"""Tokens that a request uses for each it could use at most, before the first answer tells."""
+CANARY = Question(kind="generate", max_tokens=32)
+CANARIES = (
+    "Name the months of the year in reverse order.",
+    "Write the first ten prime numbers.",
+    "Describe a bridge in one sentence.",
+    "Continue: The river was high after the rain, and",
+    "Which is heavier, a litre of oil or a litre of water? Give a reason.",
+    "Make a list of five kinds of tree.",
+    "Explain in one sentence how a sundial works.",
+    "Write two lines of a poem about a lighthouse.",
+)
+PATHS = {"chat": "/chat/completions", "completions": "/completions"}
+
+
+class Courier:
+    """One server, its limits, and what is known about it so far."""
+
+    def __init__(self, terms: Terms, manner: Manner) -> None:
+        self.terms = terms
+        self.manner = replace(manner, alternatives=ALTERNATIVES[0] if terms.by_tokens else 0)
+        self.purse = Purse(terms.ceiling)
+        self.ledger = Ledger()
+        self._requests = Pace(terms.requests_per_minute)
+        self._tokens = Pace(terms.tokens_per_minute)
+        self._settled = not terms.by_tokens
+        """Whether it is known if the server tells log-probabilities."""
+        self._refusals: list[str] = []
+        self._client: AsyncOpenAI | None = None
+        self._turn = asyncio.Lock()
+
+    async def session(self, asks: Sequence[Ask], question: Question, tell: Tell[Answer]) -> None:
+        """Tells the answer to every ask; InputError where the server lets nobody in."""
+        told_apart = separable(options_of(question))
+
+        async def one(number: int) -> None:
+            tell(number, await self._answer(asks[number], question, by_tokens=told_apart))
+
+        self._turn = asyncio.Lock()
+        if not asks:
+            return
+        async with open_client(self.terms) as self._client:
+            if self.terms.canaries and not self.ledger.canaries_before:
+                self.ledger.canaries_before = await self._canaries()
+            numbers = iter(range(len(asks)))
+            if told_apart and not self._settled:
+                await one(next(numbers))  # alone, since it shows how all others are to be asked
+            await side_by_side(one, numbers, most=min(self.terms.most_at_once, len(asks)))
+            if self.terms.canaries:
+                self.ledger.canaries_after = await self._canaries()
+
+    async def _canaries(self) -> Mapping[str, str]:
+        """Answer by prompt at temperature 0, of those that were answered."""
+        asks = [
+            Ask(prompt=Prompt(messages=(Message(role="text", text=text),)))
+            for text in CANARIES[: self.terms.canaries]
+        ]
+        answers = await asyncio.gather(*(self._answer(ask, CANARY, steady=True) for ask in asks))
+        return {
+            ask.prompt.messages[0].text: answer.text
+            for ask, answer in zip(asks, answers, strict=True)
+            if answer.text is not None
+        }
+
+    async def _answer(
+        self, ask: Ask, question: Question, *, by_tokens: bool = False, steady: bool = False
+    ) -> Answer:
+        """One ask to its answer or error, however often it has to be asked."""
+        dice = random.Random(content_id("wait", ask.prompt.id, ask.repeat))
+        attempt = 0
+        while not self.ledger.stopped:
+            manner = self._manner(by_tokens=by_tokens, steady=steady)
+            body = request_body(ask.prompt, question, ask.repeat, manner)
+            try:
+                answer = self._read(await self._sent(body, limit=body[manner.limit]), question, manner)
+            except Exhausted as spent:
+                self.ledger.stopped = str(spent)
+            except Exception as error:
+                fault = self._fault(error)
+                if self._changed(fault, body, manner):
+                    continue
+                attempt += 1
+                if not self._worth_another(fault, attempt):
+                    return self._lost(fault, attempt)
+                self.ledger.repeated += 1
+                await asyncio.sleep(wait_before(attempt, fault, dice=dice))
+            else:
+                if answer is not None:
+                    return answer
+        return Answer(error=f"not asked: {self.ledger.stopped}")
+
+    def _manner(self, *, by_tokens: bool, steady: bool) -> Manner:
+        """How a question is asked now; `steady` at temperature 0."""
+        manner = self.manner if by_tokens else replace(self.manner, alternatives=0)
+        return replace(manner, temperature=0.0) if steady and manner.temperature is not None else manner
+
+    async def _sent(self, body: Mapping[str, Any], *, limit: int) -> Reply:
+        """The reply to one request, within pace and budget; what it used is settled however it ends."""
+        import openai
+
+        most = most_used(body, limit)
+        reserved = await self.purse.reserve(most)
+        expected, used = 0.0, Use()
+        try:
+            expected = await self._paced(most)
+            used = most
+            reply = read_reply(await self._posted(body))
+            used = reply.use or most
+            return reply
+        except openai.APIStatusError:
+            used = Use(requests=1)
+            raise
+        finally:
+            self.purse.settle(reserved, used)
+            self._tokens.settle(taken=expected, used=used.tokens)
+
+    async def _paced(self, most: Use) -> float:
+        """The tokens that a request is expected to use, once it may be sent; one waits in front, the rest behind it."""
+        async with self._turn:
+            while wait_s := max(self._requests.ahead_s(), self._tokens.ahead_s()):
+                await asyncio.sleep(min(wait_s, LOOK_AGAIN_S))
+            expected = most.tokens * self._share_used()
+            self._requests.take(1)
+            self._tokens.take(expected)
+        return expected
+
+    async def _posted(self, body: Mapping[str, Any]) -> bytes:
+        """The body of the reply to one request."""
+        import httpx2
+
+        if self._client is None:
+            raise AssertionError("there is no session")
+        async with asyncio.timeout(self.terms.timeout_s):
+            path = PATHS[self.manner.mode]
+            response: httpx2.Response = await self._client.post(
+                path, cast_to=httpx2.Response, body=dict(body)
+            )
+        return response.content
+
+    def _share_used(self) -> float:
+        """Tokens used for each that could have been used at most, so far."""
+        used, most = self.purse.used.tokens, self.purse.most.tokens
+        return used / most if used and most else GUESSED_SHARE
+
+    def _read(self, reply: Reply, question: Question, manner: Manner) -> Answer | None:
+        """The answer in a reply; None where the question has to be asked in another way."""
+        tokens = reply.use.input_tokens if reply.use else UNKNOWN_TOKENS
+        if manner.alternatives:
+            if not reply.alternatives and not self._settled:
+                self._settle(0, "log-probabilities: the server told none, answers are read as words")
+            if not reply.alternatives and not self.manner.alternatives:
+                return None
+            if not reply.alternatives:
+                raise Unreadable("no log-probabilities came with this answer, as they did with others")
+            self._settled = True
+            self.ledger.note_answer(reply.model, reply.fingerprint)
+            choice = question.kind == "choose"
+            scores = option_scores(reply.alternatives, options_of(question), all_of_them=choice)
+            text = None if scores is not None else reply.text or ""
+            return Answer(scores=scores, text=text, tokens=tokens)
+        withheld = _withheld(reply, longest(question, manner))
+        self.ledger.note_answer(reply.model, reply.fingerprint)
+        if withheld:
+            self.ledger.failed += 1
+            return Answer(error=withheld, tokens=tokens, final=True)
+        return Answer(text=reply.text, tokens=tokens)
+
+    def _settle(self, alternatives: int, what: str) -> None:
+        """Ask for other log-probabilities from now on, and say so."""
+        self.manner = replace(self.manner, alternatives=alternatives)
+        self._settled = self._settled or alternatives == 0
+        self.ledger.changed.append(what)
+
+    def _fault(self, error: Exception) -> Fault:
+        """What went wrong, without the key in it."""
+        fault = fault_of(error, timeout_s=self.terms.timeout_s)
+        key = self.terms.key
+        return replace(fault, reason=fault.reason.replace(key, "[key]")) if key else fault
+
+    def _changed(self, fault: Fault, body: Mapping[str, Any], manner: Manner) -> bool:
+        """Whether the request is to be sent in another way, because the server does not take one of its keys."""
+        key, now = fault.key, self.manner
+        if not key or key not in body:
+            return False
+        if key == "max_tokens":
+            if now.limit == key:
+                self.manner = replace(now, limit="max_completion_tokens")
+                self.ledger.changed.append("max_tokens: the server wants max_completion_tokens")
+            return True
+        if key == "seed":
+            if now.seed is not None:
+                self.manner = replace(now, seed=None)
+                self.ledger.changed.append("seed: the server takes none, so that draws cannot be repeated")
+            return True
+        if key in ("logprobs", "top_logprobs"):
+            if self._settled and now.alternatives:
+                return False  # others were answered with them: to go on in words would mix two ways of asking
+            if now.alternatives == manner.alternatives:
+                fewer = next(number for number in ALTERNATIVES if number < manner.alternatives)
+                self._settle(
+                    fewer, f"log-probabilities: the server refused {manner.alternatives}, asked for {fewer}"
+                )
+            return True
+        return False
+
+    def _worth_another(self, fault: Fault, attempt: int) -> bool:
+        """Whether the same question is asked again; InputError where no question has a chance."""
+        heard = self.ledger.answered > 0
+        if fault.kind == "hopeless" and not heard:
+            raise InputError(f"{self.terms.url}: {fault.reason}; {self._advice(fault)}")
+        if fault.key == "temperature" and not heard:
+            raise InputError(
+                f"{self.terms.url}: {fault.reason}; set another 'temperature' in a model file, or null"
+            )
+        if fault.kind == "unheard" and not heard and attempt >= UNHEARD_ATTEMPTS:
+            raise InputError(
+                f"{self.terms.url}: {fault.reason}; check that the server runs and the url is right"
+            )
+        return fault.again and attempt <= self.terms.retries
+
+    def _advice(self, fault: Fault) -> str:
+        """What to look at when a server lets nobody in."""
+        if "answered 404" in fault.reason:
+            return "check the model's name, the url (most end in /v1) and the mode"
+        if self.terms.key:
+            return "check the key"
+        return "no key was sent: set OPENAI_API_KEY, or name another variable with 'key' in a model file"
+
+    def _lost(self, fault: Fault, attempts: int) -> Answer:
+        """The record of a question without an answer; too many of them end the asking."""
+        ledger = self.ledger
+        ledger.failed += 1
+        if fault.kind == "prompt":
+            if not ledger.answered:
+                self._refusals.append(fault.reason)
+            if len(self._refusals) >= IN_A_ROW and len(set(self._refusals)) == 1 and not ledger.answered:
+                raise InputError(f"{self.terms.url}: refuses every question: {fault.reason}")
+        else:
+            ledger.in_a_row += 1
+            if fault.kind == "spent":
+                ledger.stopped = fault.reason
+            elif ledger.in_a_row >= max(IN_A_ROW, self.terms.most_at_once):
+                ledger.stopped = (
+                    f"{ledger.in_a_row} questions in a row got no answer, the last one: {fault.reason}"
+                )
+        times = f" (asked {attempts} times)" if attempts > 1 else ""
+        return Answer(error=fault.reason + times, final=fault.kind == "prompt")
+
+
+def _withheld(reply: Reply, limit: int) -> str:
+    """Why a reply without words is no answer; empty where it is one, Unreadable where to ask again may help."""
+    if reply.text:
+        return ""
+    if reply.finish == "content_filter":
+        return "the server's content filter withheld the answer"
+    if reply.finish == "length":
+        return f"the answer reached its end of {limit} tokens before its first word"
+    if reply.text is None:
+        raise Unreadable("the server sent an answer without a text")
+    return ""

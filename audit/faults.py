@@ -1,0 +1,131 @@
+"""What went wrong with a request to a server: why, whether it is worth asking again, and what it says of the others."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Literal
+
+from audit.replies import Unreadable, told_error
+
+if TYPE_CHECKING:
+    from openai import APIStatusError
+
+FIRST_WAIT_S = 0.5
+LONGEST_WAIT_S = 60.0
+LONGEST_TOLD_WAIT_S = 600.0
+"""A server that wants a longer pause gets no further question for this prompt."""
+WORTH_ANOTHER = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
+HOPELESS = frozenset({401, 403, 404})
+REFUSING = frozenset({400, 403, 422})
+UNHEARD = frozenset({"ConnectError", "ConnectTimeout"})
+NO_MONEY = ("insufficient_quota", "billing_hard_limit_reached")
+KEYS = ("max_tokens", "max_completion_tokens", "top_logprobs", "logprobs", "temperature", "seed")
+"""Keys of a request that some servers do not take."""
+REFUSES = (
+    "unsupported|not support|unexpected|unknown|unrecogni|not allowed|extra|at most|must be|invalid|less than"
+)
+
+Kind = Literal["prompt", "server", "unheard", "hopeless", "spent"]
+"""prompt: about this prompt. server: it is in trouble. unheard: nobody answers. hopeless: no question has a chance.
+spent: the account is empty."""
+
+
+class TooLong(Exception):
+    """A body is longer than allowed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fault:
+    """One thing that went wrong."""
+
+    reason: str
+    kind: Kind
+    again: bool = False
+    wait_s: float = 0.0
+    """How long the server wants us to wait; 0 where it does not say."""
+    key: str = ""
+    """The key of the request that the server does not take."""
+
+
+def fault_of(error: BaseException, *, timeout_s: float) -> Fault:
+    """What an error of the client, or of reading the reply, means."""
+    import openai
+
+    if isinstance(error, Unreadable):
+        return Fault(reason=str(error), kind="server", again=True)
+    if isinstance(error, TooLong):
+        return Fault(reason=str(error), kind="server", again=True)
+    if isinstance(error, openai.APIStatusError):
+        return _by_status(error)
+    if (
+        isinstance(error, TimeoutError | openai.APITimeoutError)
+        and type(error.__cause__).__name__ not in UNHEARD
+    ):
+        return Fault(reason=f"no answer within {timeout_s:g} s", kind="server", again=True)
+    if isinstance(error, openai.APIConnectionError):
+        cause = error.__cause__
+        told = " ".join(str(cause or error).split())[:200] or type(cause or error).__name__
+        unheard = type(cause).__name__ in UNHEARD
+        return Fault(
+            reason=f"the connection failed: {told}", kind="unheard" if unheard else "server", again=True
+        )
+    told = " ".join(str(error).split())[:200] or "no reason given"
+    return Fault(reason=f"{type(error).__name__}: {told}", kind="prompt")
+
+
+def _by_status(error: APIStatusError) -> Fault:
+    """What a status other than 200 means."""
+    status = error.status_code
+    try:
+        document = json.loads(error.response.content)
+    except (ValueError, RecursionError):
+        document = None
+    told = told_error(document)
+    reason = f"the server answered {status}" + (f": {told}" if told else "")
+    wait_s = told_wait_s(error.response.headers)
+    if status == 429 and any(word in json.dumps(document) for word in NO_MONEY):
+        return Fault(reason=reason, kind="spent")
+    key = _refused_key(document, told) if status in REFUSING else ""
+    if status in HOPELESS and not key:
+        return Fault(reason=reason, kind="hopeless")
+    if status in WORTH_ANOTHER or status >= 500:
+        return Fault(reason=reason, kind="server", again=wait_s <= LONGEST_TOLD_WAIT_S, wait_s=wait_s)
+    return Fault(reason=reason, kind="prompt", key=key)
+
+
+def _refused_key(document: object, told: str) -> str:
+    """The key of the request that the server names as the one it does not take; empty where it names none."""
+    error = document.get("error") if isinstance(document, Mapping) else None
+    named = error.get("param") if isinstance(error, Mapping) else None
+    if named in KEYS[2:]:
+        return str(named)
+    if re.search(r"\bmax_completion_tokens\b", told) and re.search(r"\bmax_tokens\b", told):
+        return "max_tokens"
+    found = [key for key in KEYS[2:] if re.search(rf"\b{key}\b", told)]
+    return found[0] if found and re.search(REFUSES, told, re.IGNORECASE) else ""
+
+
+def told_wait_s(headers: Mapping[str, str]) -> float:
+    """Seconds that the server asks us to wait, as a number or a date; 0 where it does not, or not readably."""
+    milliseconds = headers.get("retry-after-ms", "")
+    if re.fullmatch(r"\d+(\.\d+)?", milliseconds):
+        return float(milliseconds) / 1000
+    told = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"\d+(\.\d+)?", told):
+        return float(told)
+    try:
+        return max(0.0, (parsedate_to_datetime(told) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return 0.0
+
+
+def wait_before(attempt: int, fault: Fault, *, dice: random.Random) -> float:
+    """Seconds after fault number `attempt` (from 1): doubled each time, with jitter, never less than was asked for."""
+    doubled = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** (attempt - 1))
+    return max(fault.wait_s * (1 + 0.1 * dice.random()), doubled * (0.5 + 0.5 * dice.random()))
