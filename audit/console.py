@@ -57,6 +57,9 @@ def results(console: Console, run: Run) -> None:
         say(console, "The suite marks no effect for decision: everything is exploration.")
     if len(run.findings) > SHOWN_FINDINGS:
         say(console, f"({len(run.findings) - SHOWN_FINDINGS} more findings are in the report)")
+    service: Any = run.manifest.get("service") or {}
+    for warning in service.get("warnings", ()):
+        say(console, f"warning    {warning}")
     reports(console, Path(run.folder))
 
 

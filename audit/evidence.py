@@ -103,6 +103,7 @@ class Manifest(Wire):
     hardware: Hardware
     counts: dict[str, int]
     token_differences: list[TokenDifference] = []
+    service: dict[str, Any] = {}
     answered_from: str
     answered_to: str
     answers_older_than_plan: bool

@@ -66,9 +66,7 @@ _OF_NAMES = frozenset({"de", "que"})
 def prefixes(language: str, forms: Collection[str] = ()) -> tuple[str, ...]:
     """The prefixes of a language's derived slots, given the forms that there are."""
     return tuple(
-        prefix
-        for prefix in _DERIVED.get(_plain(language), {})
-        if prefix not in ALL_FORMS or prefix in forms
+        prefix for prefix in _DERIVED.get(_plain(language), {}) if prefix not in ALL_FORMS or prefix in forms
     )
 
 

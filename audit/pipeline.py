@@ -22,7 +22,7 @@ from audit.job import Job, prepare
 from audit.machine import versions
 from audit.parts import asked
 from audit.planning import PlanSummary
-from audit.protocols import Masks
+from audit.protocols import Masks, TellsFacts
 from audit.records import (
     ATTRIBUTIONS,
     DELTAS,
@@ -282,6 +282,7 @@ def _facts(job: Job, results: Results, plan_document: Mapping[str, object]) -> d
             "asked": results.asked, "reused": results.reused, "failed": results.failed,
         },
         "token_differences": token_differences(results.tables["pairs"], results.tables["responses"]),
+        "service": dict(job.backend.facts()) if isinstance(job.backend, TellsFacts) else {},
         "answered_from": oldest,
         "answered_to": newest,
         "answers_older_than_plan": bool(oldest and oldest < str(plan_document["made_at"])),

@@ -160,6 +160,15 @@ class Streams(Protocol):
 
 
 @runtime_checkable
+class TellsFacts(Protocol):
+    """Knows more about a model after it was asked: what a server called itself, what it cost, what changed."""
+
+    def facts(self) -> Mapping[str, object]:
+        """Plain values for the manifest; `warnings` are sentences that a reader has to see."""
+        ...
+
+
+@runtime_checkable
 class HoldsRecords(Protocol):
     """Answers with prompts of their own, read through a suite's `recorded:` block."""
 

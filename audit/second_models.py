@@ -13,7 +13,7 @@ from audit.errors import AuditError, InputError
 from audit.kinds import kind_of
 from audit.labelled import Item, Labelled, read_labelled
 from audit.modelfile import is_model_file, open_model
-from audit.protocols import Backend, Chooses, Classifies, Generates, Replays
+from audit.protocols import Backend, Chooses, Classifies, Generates, Replays, Streams
 from audit.readers import JUDGE, JudgeSpec, with_intersections
 from audit.records import Expansion, Question, Reading, content_id
 from audit.suite import Suite
@@ -141,14 +141,16 @@ def asked_as(reading: Reading, backend: Backend) -> tuple[Question, str]:
         lacking = [label for label in reading.values if label.strip().casefold() not in own]
         told = f"{name} has the labels {', '.join(backend.labels)}, not {', '.join(lacking)}"
         return question, told if lacking else ""
-    if isinstance(backend, Chooses):
+    if isinstance(backend, Chooses) and not isinstance(backend, Streams):
         return question, ""
-    if not isinstance(backend, Generates):
+    if not isinstance(backend, Generates | Streams):
         return question, f"{name} cannot answer a question of the kind '{question.kind}'"
     temperature = backend.identity.settings.get("temperature", 0)
     told = (
         f"{name} draws its answers by lot (temperature {temperature}); set 'temperature: 0' in a model file"
     )
+    if isinstance(backend, Streams):
+        return question, told if temperature != 0 else ""
     written = replace(question, kind="generate", options=(), max_tokens=SHORT_ANSWER)
     return written if question.kind == "choose" else question, told if temperature != 0 else ""
 

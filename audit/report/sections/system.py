@@ -26,7 +26,25 @@ def section(run: Run) -> Mapping[str, object]:
         "question": _question(run),
         "environment": _environment(run),
         "second": _second_models(run),
+        "service": _service(run),
+        "warnings": _warnings(run),
     }
+
+
+def _service(run: Run) -> list[tuple[str, Number]]:
+    """What a server told of itself and what was counted; nothing where the model runs here."""
+    told = facts.mapping(run.manifest, "service")
+    kept = {
+        key.replace("_", " "): told[key]
+        for key in told
+        if key != "warnings" and told[key] not in ("", [], {})
+    }
+    return _entries(kept, "manifest", "service")
+
+
+def _warnings(run: Run) -> list[str]:
+    found = facts.mapping(run.manifest, "service").get("warnings")
+    return [str(each) for each in found] if isinstance(found, list | tuple) else []
 
 
 def _entries(found: Mapping[str, object], record: str, field: str) -> list[tuple[str, Number]]:
