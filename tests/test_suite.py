@@ -140,7 +140,9 @@ def test_a_bomb_of_aliases_is_refused_before_it_unfolds(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         load_suite(path)
     assert time.monotonic() - start < 1
-    assert str(caught.value).endswith("1:5: the anchor '&a0' is not allowed here; write the value where it is used")
+    assert str(caught.value).endswith(
+        "1:5: the anchor '&a0' is not allowed here; write the value where it is used"
+    )
 
 
 def test_no_more_than_a_hundred_mistakes_are_told(tmp_path: Path) -> None:
