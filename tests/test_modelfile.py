@@ -45,7 +45,8 @@ def test_a_model_that_cannot_be_found_is_told_with_what_is_known(spec: str, mess
 
 
 @pytest.mark.parametrize("text, message", [
-    ("model: 1\nkind: huggingface\nname: mine\n", r"2:7: 'kind' is 'huggingface'; allowed: callable, endpoint, hf, recorded, reference"),
+    ("model: 1\nkind: huggingface\nname: mine\n",
+     r"2:7: 'kind' is 'huggingface'; allowed: callable, endpoint, hf, recorded, reference"),
     ("model: 1\nname: mine\n", r"1:1: the key 'kind' is missing; allowed: callable, endpoint, hf, recorded, reference"),
     ("model: 2\nkind: hf\nname: mine\n", r"1:8: 'model' is the number 2; allowed: 1"),
     ("model: 1\nkind: hf\nname: mine\ndevise: cpu\n", r"4:1: unknown key 'devise'; did you mean 'device'"),
