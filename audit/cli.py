@@ -33,7 +33,8 @@ Model = Annotated[
         "--model",
         "-m",
         metavar="MODEL",
-        help="reference:NAME, hf:NAME or hf:FOLDER, recorded:FILE, or a model file (YAML).",
+        help="reference:NAME, hf:NAME or hf:FOLDER, endpoint:NAME@URL, callable:MODULE:FUNCTION, recorded:FILE, "
+        "or a model file (YAML).",
     ),
 ]
 MaybeModel = Annotated[
