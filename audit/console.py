@@ -76,6 +76,9 @@ def plan(console: Console, summary: PlanSummary) -> None:
     arms = ", ".join(f"{count:,} {arm}" for arm, count in summary.prompts_by_arm.items())
     say(console, f"prompts    {summary.distinct_prompts:,} distinct ({arms})")
     say(console, f"answers    {summary.answers:,}, about {summary.tokens:,} tokens")
+    if summary.explained and summary.model.startswith("endpoint:"):
+        free = "'explain: {largest: 0, random: 0}' in the suite leaves them out"
+        say(console, f"beside     explanations ask more, often more than the audit itself; {free}")
     groups = ", ".join(f"{axis} ({count})" for axis, count in summary.groups.items())
     for line in summary.second_models:
         say(console, f"read by    {line}")

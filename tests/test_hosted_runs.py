@@ -87,3 +87,11 @@ def test_a_model_that_changes_while_it_is_asked_is_warned_of(tmp_path: Path) -> 
     assert "canary prompts were answered in other words" in ended.stdout
     page = (folder_of(tmp_path / "out") / "report.html").read_text(encoding="utf-8")
     assert "canary prompts were answered in other words" in page
+
+
+def test_a_plan_for_a_paid_model_says_that_explanations_cost_more_and_how_to_leave_them_out() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "audit", "plan", "hiring", "--model", "endpoint:x@http://127.0.0.1:9/v1"],
+        capture_output=True, text=True, cwd=ROOT, check=True,
+    )  # fmt: skip
+    assert "explanations ask more" in ended.stdout and "explain: {largest: 0, random: 0}" in ended.stdout
