@@ -18,7 +18,7 @@ from audit.lint import clusters
 from audit.proof import disagreement, unproven
 from audit.records import PAIRS, PROMPTS, SWAP_PROOF, Arm, Exclusion, Expansion, Table
 from audit.rendering import Rendered, digest, frame, quoted
-from audit.slots import NAME_SLOTS, slots_of
+from audit.slots import slots_of
 from audit.suite import Suite
 
 if TYPE_CHECKING:
@@ -70,13 +70,15 @@ def expand_parts(
         {template.id: " ".join(text for _, text in turns_of(template)) for template in suite.templates}
     )
     forms = frozenset[str]().union(*(axis.forms for axis in axes.values()))
+    names = axes[suite.persons].name_slots()
     for cast in _casts(suite, axes):
         for exclusion in cast.excluded:
             rows.leave_out(exclusion.what, exclusion.reason)
         for template in suite.templates:
             work = Work(
-                suite=suite, cast=cast, template=template, cluster=families[template.id], ask=ask, forms=forms
-            )
+                suite=suite, cast=cast, template=template, cluster=families[template.id], ask=ask, forms=forms,
+                names=names,
+            )  # fmt: skip
             for _ in (_expand_own if suite.design == "groups" else _expand_template)(rows, work):
                 if len(rows.prompts) >= size:
                     yield rows.part()
@@ -181,8 +183,7 @@ def _expand_own(rows: _Rows, work: Work) -> Iterator[None]:
     group, cast = work.template.group or "", work.cast
     if group not in cast.groups:
         return
-    named = any(slot in work.frame.slots for slot in NAME_SLOTS)
-    for index, person in enumerate(cast.persons if named else cast.persons[:1]):
+    for index, person in enumerate(cast.persons if work.is_named else cast.persons[:1]):
         for fills in work.fills(index):
             prompt = work.frame.filled(_filled(person[group], fills))
             _add_prompt(rows, work.cell(index, fills), "swap", group=group, prompt=prompt)
@@ -209,7 +210,7 @@ class _Control:
                 continue
             if arm == "again":
                 yield "again", self.base
-            elif arm == "name" and any(slot in work.frame.slots for slot in NAME_SLOTS):
+            elif arm == "name" and work.is_named:
                 yield "name", work.frame.filled(self.other)
             elif arm == "edit":
                 yield "edit", self._edited()

@@ -73,6 +73,13 @@ class Work:
     cluster: str
     ask: str
     forms: frozenset[str]
+    names: frozenset[str]
+    """Every slot that a person's name fills, derived ones too."""
+
+    @cached_property
+    def is_named(self) -> bool:
+        """Whether the template, or its question, names the person."""
+        return bool(self.names & self.frame.slots)
 
     @cached_property
     def frame(self) -> Frame:

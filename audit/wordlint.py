@@ -254,7 +254,7 @@ def _listed(pronouns: Sequence[str]) -> str:
 
 def _ambiguous(suite: Suite, axes: Mapping[str, Axis]) -> Iterator[str]:
     """Names that suggest their group weakly, or of which nobody knows how much they do."""
-    if not any(set(NAME_SLOTS) & template.slots() for template in suite.templates):
+    if not any(axes[suite.persons].name_slots() & template.slots() for template in suite.templates):
         return
     named = {axes[key].id: axes[key] for key in (*suite.axes, suite.persons) if key in axes}
     for axis in named.values():

@@ -482,3 +482,16 @@ def test_every_prompt_is_told_by_its_spans_and_reads_without_slots(crossed: Expa
             word = json.loads(row["messages"])[part][1][start:end]
             assert word or slot == "s"
     assert crossed.pairs["pair_id"].is_unique
+
+
+def test_a_name_in_a_derived_slot_has_the_controls_of_a_name(tmp_path: Path) -> None:
+    text = (
+        "suite: 1\nid: fr\ntitle: T\nlanguage: fr\ndomain: d\nharm: h\ncannot_show: c\naxes: [gender-fr]\n"
+        "persons: gender-fr\nquestion: {kind: classify, favourable: oui}\nmetrics: [selection_rate]\n"
+        "sampling: {names_per_group: 4}\ncontrols: {arms: [name]}\n"
+        "templates: [{id: t, text: 'Voici le dossier $de_name, reçu lundi.'}]\n"
+    )
+    made = _suite(tmp_path, text)
+    prompts = expand(made, load_axes(made)).prompts
+    swaps, controls = (prompts[prompts["arm"] == arm] for arm in ("swap", "name"))
+    assert len(swaps) == len(controls) == 12 and not set(swaps["prompt_id"]) & set(controls["prompt_id"])
