@@ -7,7 +7,7 @@ are audited with `--model recorded:FILE`.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -99,10 +99,3 @@ def _table(path: Path) -> Iterator[Write]:
         yield lambda prompts: writer.write_table(
             pyarrow.Table.from_pandas(prompts, schema=schema, preserve_index=False)
         )
-
-
-def written(parts: Iterable[pd.DataFrame], path: Path) -> None:
-    """Every part of the prompts table in one file."""
-    with prompt_file(path) as write:
-        for part in parts:
-            write(part)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +12,7 @@ import pytest
 
 from audit.errors import InputError
 from audit.expand import expand, expand_parts
-from audit.promptfile import ENDINGS, SHOWN, prompt_file, written
+from audit.promptfile import ENDINGS, SHOWN, prompt_file
 from audit.records import PROMPTS
 from audit.suite import load_axes, load_suite
 
@@ -32,6 +32,12 @@ def in_parts(size: int) -> Iterator[pd.DataFrame]:
     yield from (
         part.prompts for part in expand_parts(suite, load_axes(suite), ask=suite.question.ask, size=size)
     )
+
+
+def written(parts: Iterable[pd.DataFrame], path: Path) -> None:
+    with prompt_file(path) as write:
+        for part in parts:
+            write(part)
 
 
 def lines(path: Path) -> list[dict[str, object]]:
