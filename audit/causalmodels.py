@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from audit.batching import Cut
 from audit.choices import NO_TOKEN, chosen
 from audit.continuations import OptionRows, option_rows
 from audit.draws import drawn
@@ -34,11 +35,11 @@ class CausalLM:
         self._reading = reading
         self._temperature = temperature
 
-    def lengths(self, prompts: Sequence[Prompt]) -> list[int]:
-        """Tokens of each prompt as the model reads it."""
+    def cut(self, prompts: Sequence[Prompt], question: Question) -> Cut:
+        """Batches of prompts of like length, as the model reads them."""
         texts = [self._text(prompt) for prompt in prompts]
         plain = ["" if isinstance(text, Answer) else text for text in texts]
-        return self._model.lengths(plain, special=not self._reading.chat)
+        return self._model.cut(plain, special=not self._reading.chat)
 
     def choose(self, prompts: Sequence[Prompt], options: Sequence[str]) -> list[Answer]:
         """Sum of the token log-probabilities of each option right after the prompt, tokenised together with it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from audit.batching import Cut
 from audit.catalogue import unknown
 from audit.errors import InputError
 from audit.passes import Loading, OnDemand, scored
@@ -30,9 +31,9 @@ class Classifier:
         if weights.mask_text:
             self.mask_text = weights.mask_text
 
-    def lengths(self, prompts: Sequence[Prompt]) -> list[int]:
-        """Tokens of each prompt."""
-        return self._model.lengths([plain_text(prompt) for prompt in prompts])
+    def cut(self, prompts: Sequence[Prompt], question: Question) -> Cut:
+        """Batches of prompts of like length."""
+        return self._model.cut([plain_text(prompt) for prompt in prompts])
 
     def classify(self, prompts: Sequence[Prompt]) -> list[Answer]:
         """Log-probabilities of all labels (log-softmax in fp32); a prompt longer than the model is a failed record."""
@@ -63,9 +64,9 @@ class Regressor:
         if weights.mask_text:
             self.mask_text = weights.mask_text
 
-    def lengths(self, prompts: Sequence[Prompt]) -> list[int]:
-        """Tokens of each prompt."""
-        return self._model.lengths([plain_text(prompt) for prompt in prompts])
+    def cut(self, prompts: Sequence[Prompt], question: Question) -> Cut:
+        """Batches of prompts of like length."""
+        return self._model.cut([plain_text(prompt) for prompt in prompts])
 
     def rate(self, prompts: Sequence[Prompt], question: Question) -> list[Answer]:
         """The raw output, as it is or moved from the model's own scale to the question's; neither cut nor rounded."""

@@ -1,61 +1,39 @@
 """Prompts + back end → responses: each distinct question once, in batches, from the journal where it was asked before.
 
-Batches are a function of the full list of prompts, and of each batch only what the journal lacks is asked. Batches are
-committed whole, so a run that was killed and is resumed asks the same batches as an undisturbed one and gets the same
-numbers; after a change of the suite only what is new is asked (scores then agree to 1e-5, the noise of other batches).
-A back end that asks many things at once (`Streams`) gets all that is missing, and each answer is kept as it comes.
+Batches are a function of the full list of prompts, whatever its order. They are committed whole, so a run that was
+killed and is resumed asks the same batches as an undisturbed one and gets the same numbers. Of batches that are known
+in part, as after a change of the suite, only what is new is asked, gathered into batches of its own (scores then agree
+to 1e-5, the noise of other batches). A back end that asks many things at once (`Streams`) gets all that is missing,
+and each answer is kept as it comes.
 """
 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar, overload, runtime_checkable
+from typing import TYPE_CHECKING, TypeVar
 
-from audit.buckets import batches
-from audit.errors import AuditError, InputError
+from audit.batching import Batch, Cut, Cuts, Executor
+from audit.errors import AuditError
 from audit.journal import Entry, Journal, Key
 from audit.machine import now, stamp
-from audit.protocols import (
-    Ask,
-    Backend,
-    Chooses,
-    Classifies,
-    Generates,
-    PredictsNext,
-    Rates,
-    Replays,
-    ScoresText,
-    Streams,
-)
-from audit.records import RESPONSES, Answer, Message, Progress, Prompt, Question
+from audit.protocols import Backend, Replays, Streams
+from audit.records import UNKNOWN_TOKENS, Answer, Progress, Prompt, Question
+from audit.wanted import Asks, Portion, Wanted, part, prompt_of, wanted_answers
+from audit.ways import InProcess, way_of
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
-PROMPTS_AT_ONCE = 32
-"""Batch size for back ends that do not say how long a prompt is to them."""
-MEASURED_AT_ONCE = 1000
 T = TypeVar("T")
-
-
-@runtime_checkable
-class Batches(Protocol):
-    """Knows how long a prompt is to the model, and how much goes into one pass."""
-
-    @property
-    def batch_tokens(self) -> int:
-        """Tokens of one pass at most."""
-        ...
-
-    def lengths(self, prompts: Sequence[Prompt]) -> list[int]:
-        """Tokens of each prompt."""
-        ...
+PROMPTS_AT_ONCE = 32
+"""Batch size for back ends that do not say which prompts belong together."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,34 +51,34 @@ class Collected:
     unanswered: int = 0
 
 
+@dataclass(kw_only=True, slots=True)
+class _Work:
+    """A collection under way: what is wanted, where it is kept, what failed, and who is told how far it is."""
+
+    wanted: Wanted
+    journal: Journal
+    progress: Progress
+    done: int = 0
+    failures: dict[Key, Entry] = field(default_factory=dict)
+
+    def tell(self) -> None:
+        """Says how many answers there are."""
+        self.progress("answers", self.done, len(self.wanted))
+
+    def keep(self, entries: Mapping[Key, Entry]) -> None:
+        """New answers into the journal, failures aside."""
+        self.journal.add({key: entry for key, entry in entries.items() if not entry.error})
+        self.failures |= {key: entry for key, entry in entries.items() if entry.error}
+        self.done += len(entries)
+        self.tell()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Way:
-    """How a back end is asked: prompt ids and the number of a repeat → answers."""
+class _Open:
+    """A portion of which something is missing."""
 
-    ask: Callable[[Sequence[str], int], list[Answer]]
-    draws: bool
-    """Whether a repeat can differ from the one before."""
-
-
-class _Asks(Sequence[Ask]):
-    """Keys as asks; each prompt is read when it is looked at."""
-
-    def __init__(self, keys: Sequence[Key], texts: Mapping[str, str]) -> None:
-        self._keys = keys
-        self._texts = texts
-
-    def __len__(self) -> int:
-        return len(self._keys)
-
-    @overload
-    def __getitem__(self, index: int) -> Ask: ...
-    @overload
-    def __getitem__(self, index: slice) -> _Asks: ...
-    def __getitem__(self, index: int | slice) -> Ask | _Asks:
-        if isinstance(index, slice):
-            return _Asks(self._keys[index], self._texts)
-        prompt, repeat = self._keys[index]
-        return Ask(prompt=_read([prompt], self._texts)[0], repeat=repeat)
+    portion: Portion
+    found: frozenset[Key]
 
 
 def collect(
@@ -111,216 +89,226 @@ def collect(
     cache: Path,
     progress: Progress | None = None,
     kept: Path | None = None,
+    executor: Executor | None = None,
 ) -> Collected:
     """The answer to every prompt of a PROMPTS table, as often as its rows want it; a failure is a row with an error.
 
     Answers of weights with digests are kept in the file `cache` and not asked again; what failed is. Answers of a
     model without digests are kept in the file `kept`, so that the same run goes on from it; nowhere if there is none.
     A model whose repeated scores are equal by definition is asked once, and its answer stands for every repeat.
-    InputError where the back end cannot answer the question.
+    The `executor` says where batches are asked; by default in this process. InputError where the back end cannot
+    answer the question.
     """
-    wanted = _wanted(prompts)
-    texts = dict(zip(prompts["prompt_id"], prompts["messages"], strict=True))
-    way = None if isinstance(backend, Streams) else _way(backend, question, texts)
-    draws = way is None or way.draws
-    keys = wanted if draws else list(dict.fromkeys((prompt, 0) for prompt, _ in wanted))
+    draws = isinstance(backend, Streams) or way_of(backend, question).draws
+    wanted = wanted_answers(prompts, once=not draws)
     kept_in = None if isinstance(backend, Replays) else cache if backend.identity.digests else kept
-    tell = _silent if progress is None else progress
-    failures: dict[Key, Entry] = {}
     with Journal(kept_in, model=backend.identity.id, question=question.id) as journal:
-        found = journal.read(keys)
-        reused = done = len(found)
-        tell("answers", done, len(keys))
-        if reused < len(keys):
-            missing = [key for key in keys if key not in found]
-            coming = (
-                _streamed(backend, question, _Asks(missing, texts), missing)
-                if isinstance(backend, Streams)
-                else _batched(backend, way, keys, found, texts)
-            )
-            with closing(coming):
-                for entries in coming:
-                    journal.add({key: entry for key, entry in entries.items() if not entry.error})
-                    failures |= {key: entry for key, entry in entries.items() if entry.error}
-                    done += len(entries)
-                    tell("answers", done, len(keys))
+        work = _Work(wanted=wanted, journal=journal, progress=progress or _silent)
+        parts, missing = _known(work)
+        reused = work.done = len(wanted) - missing
+        work.tell()
+        if missing:
+            if isinstance(backend, Streams):
+                _stream(work, backend, question)
+            else:
+                _ask(work, backend, question, executor or InProcess(backend=backend))
             journal.commit()
-            found = journal.read(keys)
-    responses = _responses(wanted, {**failures, **found}, once=not draws)
+            parts = _all(work, parts)
+    responses = wanted.responses([made for made in parts if made is not None])
     failed = int((responses["error"] != "").sum())
-    open_again = [entry for entry in failures.values() if isinstance(backend, Streams) and not entry.final]
+    open_again = [
+        entry for entry in work.failures.values() if isinstance(backend, Streams) and not entry.final
+    ]
     return Collected(
-        responses=responses,
-        asked=len(keys) - reused,
-        reused=reused,
-        failed=failed,
-        unanswered=len(open_again),
+        responses=responses, asked=missing, reused=reused, failed=failed, unanswered=len(open_again)
     )
-
-
-def _batched(
-    backend: Backend,
-    way: _Way | None,
-    keys: Sequence[Key],
-    found: Mapping[Key, Entry],
-    texts: Mapping[str, str],
-) -> Generator[dict[Key, Entry], None, None]:
-    """The answers that are missing, batch by batch of the full list of keys."""
-    if way is None:
-        raise AssertionError("a back end that streams has no batches")
-    lengths = _lengths(sorted({prompt for prompt, _ in keys}), texts, backend)
-    for batch in _batches(keys, lengths, backend):
-        missing = [key for key in batch if key not in found]
-        yield _asked(way, missing, lengths if isinstance(backend, Batches) else {})
-
-
-def _streamed(
-    backend: Streams, question: Question, asks: Sequence[Ask], keys: Sequence[Key]
-) -> Generator[dict[Key, Entry], None, None]:
-    """The answer to each ask, one at a time, as they come; AuditError where one comes twice or not at all."""
-    open_asks = set(range(len(keys)))
-    answers = backend.stream(asks, question)
-    try:
-        for number, answer in answers:
-            if number not in open_asks:
-                raise AuditError(f"the back end answered question {number} twice, or was never asked it")
-            open_asks.remove(number)
-            yield {keys[number]: _entry(answer, stamp(now()))}
-    finally:
-        if isinstance(answers, Generator):
-            answers.close()
-    if open_asks:
-        raise AuditError(f"the back end left {len(open_asks)} of {len(keys)} questions without an answer")
 
 
 def _silent(what: str, done: int, total: int) -> None:
     """Tells nobody."""
 
 
-def _wanted(prompts: pd.DataFrame) -> list[Key]:
-    """Every answer that the rows want, once: repeats 0 … n-1, and n … 2n-1 for the arm `again`."""
-    rows = zip(prompts["prompt_id"], prompts["repeats"], prompts["arm"] == "again", strict=True)
-    return list(
-        dict.fromkeys(
-            (prompt, repeat)
-            for prompt, count, again in rows
-            for repeat in range(count if again else 0, 2 * count if again else count)
-        )
+# ------------------------------------------------------------ what is known
+
+
+def _known(work: _Work) -> tuple[list[pa.Table | None], int]:
+    """The part of each portion that the journal holds whole, else None, and how many answers are missing."""
+    parts: list[pa.Table | None] = []
+    missing = 0
+    for portion in work.wanted.portions():
+        found = work.journal.read(list(portion.keys))
+        whole = len(found) == len(portion.keys)
+        parts.append(part(portion.keys, found) if whole else None)
+        missing += len(portion.keys) - len(found)
+    return parts, missing
+
+
+def _all(work: _Work, parts: Sequence[pa.Table | None]) -> list[pa.Table | None]:
+    """The same parts once all was asked: what was missing is read from the journal, or is a failure."""
+    return [
+        part(portion.keys, {**work.failures, **work.journal.read(list(portion.keys))})
+        if made is None
+        else made
+        for portion, made in zip(work.wanted.portions(), parts, strict=True)
+    ]
+
+
+def _open(work: _Work) -> Iterator[_Open]:
+    """The portions of which something is missing."""
+    for portion in work.wanted.portions():
+        found = work.journal.read(list(portion.keys))
+        if len(found) < len(portion.keys):
+            yield _Open(portion=portion, found=frozenset(found))
+
+
+# ------------------------------------------------------------------ batches
+
+
+def _ask(work: _Work, backend: Backend, question: Question, executor: Executor) -> None:
+    """Everything that is missing, batch by batch of the full list, wherever the executor asks."""
+    under_way: dict[int, tuple[list[Key], list[int]]] = {}
+
+    def batches() -> Iterator[Batch]:
+        for number, (keys, prompts, tokens) in enumerate(_batches(work, backend, question)):
+            under_way[number] = keys, tokens
+            yield Batch(number=number, prompts=prompts, repeat=keys[0][1])
+
+    with closing(_generator(executor.answers(batches(), question))) as coming:
+        for number, answers in coming:
+            keys, tokens = under_way.pop(number)
+            at = stamp(now())
+            entries = zip(keys, answers, tokens, strict=True)
+            work.keep({key: _measured(_entry(answer, at), count) for key, answer, count in entries})
+    if under_way:
+        raise AuditError(f"{len(under_way)} batches came back without an answer")
+
+
+def _batches(
+    work: _Work, backend: Backend, question: Question
+) -> Iterator[tuple[list[Key], list[Prompt], list[int]]]:
+    """Keys, prompts and their tokens of each batch that has to be asked."""
+    for some, cut in _cut(_open(work), backend, question):
+        ids, messages = some.portion.ids, some.portion.messages
+        place = {name: at for at, name in enumerate(ids)}
+        for repeat in sorted({repeat for _, repeat in some.portion.keys}):
+            keys = ([(ids[at], repeat) for at in batch] for batch in cut.batches)
+            wanted = ([key for key in batch if key in some.portion.keys] for batch in keys)
+            for batch in _gathered(wanted, some.found):
+                places = [place[name] for name, _ in batch]
+                yield batch, [prompt_of(messages[at]) for at in places], [cut.tokens[at] for at in places]
+
+
+def _gathered(batches: Iterable[list[Key]], found: frozenset[Key]) -> Iterator[list[Key]]:
+    """Batches of which nothing is known as they are; the rest of the others, one after the other, in full batches.
+
+    Each gathered batch begins where the one before ended: when the first ones are known, the others are the same.
+    """
+    pool: list[Key] = []
+    room = 0
+    for batch in batches:
+        missing = [key for key in batch if key not in found]
+        if len(missing) == len(batch):
+            if batch:
+                yield batch
+            continue
+        if pool and len(pool) + len(missing) > room:
+            yield pool
+            pool = []
+        room = room if pool else len(batch)
+        pool += missing
+    if pool:
+        yield pool
+
+
+def _cut(portions: Iterator[_Open], backend: Backend, question: Question) -> Iterator[tuple[_Open, Cut]]:
+    """Each portion with its batches; the next one is tokenised in another thread while this one is asked.
+
+    The first is cut here, so that weights load where Ctrl-C is heard.
+    """
+    if not isinstance(backend, Cuts):
+        for some in portions:
+            yield some, _plain(len(some.portion.ids))
+        return
+    first = next(portions, None)
+    if first is None:
+        return
+    with ThreadPoolExecutor(1) as thread:
+        waiting: deque[tuple[_Open, Future[Cut]]] = deque()
+        now_cut = _cut_of(backend, first.portion, question)
+        for some in portions:
+            waiting.append((some, thread.submit(_cut_of, backend, some.portion, question)))
+            yield first, now_cut
+            first, future = waiting.popleft()
+            now_cut = future.result()
+        yield first, now_cut
+
+
+def _plain(count: int) -> Cut:
+    """Batches of one size, for prompts whose length is not known."""
+    starts = range(0, count, PROMPTS_AT_ONCE)
+    return Cut(
+        batches=[range(start, min(start + PROMPTS_AT_ONCE, count)) for start in starts],
+        tokens=[UNKNOWN_TOKENS] * count,
     )
 
 
-def _way(backend: Backend, question: Question, texts: Mapping[str, str]) -> _Way:
-    """The capability that answers the question; ratings by the probabilities of their numbers where there are any."""
-    kind, steady = question.kind, backend.deterministic
-    if isinstance(backend, Replays):
-        return _Way(ask=lambda ids, n: backend.replay(ids, repeat=n), draws=True)
-    if kind == "classify" and isinstance(backend, Classifies):
-        return _Way(ask=lambda ids, _: backend.classify(_read(ids, texts)), draws=not steady)
-    if kind == "choose" and isinstance(backend, Chooses):
-        options = question.options
-        return _Way(ask=lambda ids, _: backend.choose(_read(ids, texts), options), draws=not steady)
-    if kind == "rate" and isinstance(backend, Rates):
-        return _Way(ask=lambda ids, _: backend.rate(_read(ids, texts), question), draws=not steady)
-    if kind == "rate" and isinstance(backend, Chooses):
-        numbers = _numbers(question)
-        return _Way(ask=lambda ids, _: _rated(backend, _read(ids, texts), numbers), draws=not steady)
-    if kind == "likelihood" and isinstance(backend, ScoresText):
-        return _Way(ask=lambda ids, _: backend.log_likelihood(_read(ids, texts)), draws=not steady)
-    if kind == "next_token" and isinstance(backend, PredictsNext):
-        return _Way(ask=lambda ids, _: backend.next_token(_read(ids, texts)), draws=not steady)
-    if kind in ("rate", "generate") and isinstance(backend, Generates):
-        ask = partial(backend.generate, question=question)
-        return _Way(ask=lambda ids, n: ask(_read(ids, texts), repeat=n), draws=True)
-    name = f"{backend.identity.kind}:{backend.identity.name}"
-    raise InputError(f"{name} cannot answer a question of the kind '{kind}'")
+def _cut_of(backend: Cuts, portion: Portion, question: Question) -> Cut:
+    return _readable(backend, [prompt_of(messages) for messages in portion.messages], question)
 
 
-def _numbers(question: Question) -> tuple[str, ...]:
-    """The whole numbers of a rating as they would follow the prompt."""
-    if question.low % 1 or question.high % 1:
-        raise InputError(
-            f"a rating by probabilities needs whole numbers, not {question.low:g} to {question.high:g}"
-        )
-    return tuple(f" {number}" for number in range(int(question.low), int(question.high) + 1))
-
-
-def _batches(keys: Sequence[Key], lengths: Mapping[str, int], backend: Backend) -> Iterator[list[Key]]:
-    """All keys in batches: a function of the keys alone, whatever their order and whatever was answered before."""
-    budget = backend.batch_tokens if isinstance(backend, Batches) else PROMPTS_AT_ONCE
-    by_repeat: defaultdict[int, list[str]] = defaultdict(list)
-    for prompt, repeat in sorted(keys):
-        by_repeat[repeat].append(prompt)
-    for repeat, asked in sorted(by_repeat.items()):
-        for batch in batches([lengths[prompt] for prompt in asked], budget=budget):
-            yield [(asked[index], repeat) for index in batch]
-
-
-def _lengths(prompts: Sequence[str], texts: Mapping[str, str], backend: Backend) -> dict[str, int]:
-    """How long each prompt is to the model; 1 where the back end does not say, 0 where it fails to read it."""
-    if not isinstance(backend, Batches):
-        return dict.fromkeys(prompts, 1)
-    found: list[int] = []
-    for start in range(0, len(prompts), MEASURED_AT_ONCE):
-        some = prompts[start : start + MEASURED_AT_ONCE]
-        found += _each(lambda ids: backend.lengths(_read(ids, texts)), some, lambda _: 0)
-    return dict(zip(prompts, found, strict=True))
-
-
-def _asked(way: _Way, keys: Sequence[Key], lengths: Mapping[str, int]) -> dict[Key, Entry]:
-    """The answers to one batch, all of one repeat; a prompt that makes the back end fail is a record of its own.
-
-    `lengths` are the tokens of each prompt where they are known.
-    """
-    if not keys:
-        return {}
-    repeat = keys[0][1]
-    answers = _each(lambda ids: way.ask(ids, repeat), [prompt for prompt, _ in keys], _failure)
-    at = stamp(now())
-    return {
-        key: replace(_entry(answer, at), tokens=lengths.get(key[0]) or answer.tokens)
-        for key, answer in zip(keys, answers, strict=True)
-    }
-
-
-def _each(
-    function: Callable[[Sequence[str]], list[T]], prompts: Sequence[str], otherwise: Callable[[Exception], T]
-) -> list[T]:
-    """`function` of all prompts; where it fails, of ever smaller parts, until what fails is one prompt."""
+def _readable(backend: Cuts, prompts: Sequence[Prompt], question: Question) -> Cut:
+    """The batches of the back end; where it cannot read a prompt, those of ever smaller parts."""
     try:
-        found = function(prompts)
+        return backend.cut(prompts, question)
     except AuditError:
         raise
-    except Exception as error:
+    except Exception:
         if len(prompts) == 1:
-            return [otherwise(error)]
-        half = len(prompts) // 2
-        return _each(function, prompts[:half], otherwise) + _each(function, prompts[half:], otherwise)
-    if len(found) != len(prompts):
-        raise AuditError(f"the back end gave {len(found)} answers to {len(prompts)} prompts")
-    return found
+            return Cut(batches=[[0]], tokens=[UNKNOWN_TOKENS])
+    half = len(prompts) // 2
+    one, other = (_readable(backend, some, question) for some in (prompts[:half], prompts[half:]))
+    moved = [[half + at for at in batch] for batch in other.batches]
+    return Cut(batches=[*one.batches, *moved], tokens=[*one.tokens, *other.tokens])
 
 
-def _failure(error: Exception) -> Answer:
-    reason = (str(error).strip() or "no reason given").splitlines()[0]
-    return Answer(error=f"{type(error).__name__}: {reason[:300]}")
+# ------------------------------------------------------------------ streams
 
 
-def _read(ids: Sequence[str], texts: Mapping[str, str]) -> list[Prompt]:
-    """The prompts by their ids, from the JSON of their messages."""
-    return [
-        Prompt(messages=tuple(Message(role=role, text=text) for role, text in json.loads(texts[prompt])))
-        for prompt in ids
-    ]
+def _stream(work: _Work, backend: Streams, question: Question) -> None:
+    """Everything that is missing, all at once; AuditError where an answer comes twice or not at all."""
+    missing = sorted(
+        number for some in _open(work) for key, number in some.portion.keys.items() if key not in some.found
+    )
+    is_open = bytearray(b"\1") * len(missing)
+    left = len(missing)
+    with closing(_generator(backend.stream(Asks(work.wanted, missing), question))) as answers:
+        for number, answer in answers:
+            if not (0 <= number < len(missing) and is_open[number]):
+                raise AuditError(f"the back end answered question {number} twice, or was never asked it")
+            is_open[number] = 0
+            left -= 1
+            work.keep({work.wanted.key(missing[number]): _entry(answer, stamp(now()))})
+    if left:
+        raise AuditError(f"the back end left {left} of {len(missing)} questions without an answer")
 
 
-def _rated(backend: Chooses, prompts: Sequence[Prompt], options: Sequence[str]) -> list[Answer]:
-    """Log-probability of each number, under the number itself."""
-    return [
-        answer
-        if answer.scores is None
-        else replace(answer, scores={k.strip(): v for k, v in answer.scores.items()})
-        for answer in backend.choose(prompts, options)
-    ]
+def _generator(
+    answers: Iterator[tuple[int, T]],
+) -> Generator[tuple[int, T], None, None]:
+    """The iterator as one that can be closed, which closes it where it can be."""
+    try:
+        yield from answers
+    finally:
+        if isinstance(answers, Generator):
+            answers.close()
+
+
+# ------------------------------------------------------------------ entries
+
+
+def _measured(entry: Entry, tokens: int) -> Entry:
+    """The entry with the length of its prompt, where that was measured."""
+    return replace(entry, tokens=tokens) if tokens > 0 else entry
 
 
 def _entry(answer: Answer, at: str) -> Entry:
@@ -337,19 +325,3 @@ def _entry(answer: Answer, at: str) -> Entry:
     except ValueError:
         return Entry(error="the model gave scores that are no finite numbers", answered_at=at, tokens=tokens)
     return Entry(scores=scores, answered_at=at, tokens=tokens)
-
-
-def _responses(wanted: Sequence[Key], entries: Mapping[Key, Entry], *, once: bool) -> pd.DataFrame:
-    """One row a wanted answer, in the order of the prompts."""
-    import pandas as pd
-
-    rows = [entries[prompt, 0 if once else repeat] for prompt, repeat in wanted]
-    columns = {
-        "prompt_id": [prompt for prompt, _ in wanted],
-        "repeat": [repeat for _, repeat in wanted],
-        **{
-            name: [getattr(row, name) for row in rows]
-            for name in ("text", "scores", "error", "answered_at", "tokens")
-        },
-    }
-    return RESPONSES.frame(pd.DataFrame(columns))

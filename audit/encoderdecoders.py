@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import fsum
 
+from audit.batching import Cut
 from audit.choices import NO_TOKEN, chosen
 from audit.continuations import OptionRows, option_rows
 from audit.draws import drawn
@@ -49,9 +50,9 @@ class EncoderDecoder:
         self._reading = reading
         self._temperature = temperature
 
-    def lengths(self, prompts: Sequence[Prompt]) -> list[int]:
-        """Tokens of each prompt as the encoder reads it."""
-        return self._model.lengths(self._texts(prompts))
+    def cut(self, prompts: Sequence[Prompt], question: Question) -> Cut:
+        """Batches of prompts of like length, as the encoder reads them."""
+        return self._model.cut(self._texts(prompts))
 
     def choose(self, prompts: Sequence[Prompt], options: Sequence[str]) -> list[Answer]:
         """Sum of the log-probabilities of each option's tokens at the beginning of what the decoder writes.

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from audit.batching import Cut
 from audit.choices import NO_TOKEN, chosen
 from audit.continuations import Need, OptionRows
 from audit.errors import InputError
 from audit.likelihoods import one_masked
 from audit.passes import Loading, OnDemand
 from audit.reading import plain_text
-from audit.records import Answer, ModelIdentity, Prompt
+from audit.records import Answer, ModelIdentity, Prompt, Question
 from audit.weights import WeightFolder
 
 GAPS = ("[MASK]", "<mask>")
@@ -29,9 +30,9 @@ class MaskedLM:
         self._model = OnDemand(weights, loading)
         self._gaps = tuple(dict.fromkeys((weights.mask_text, *GAPS)))
 
-    def lengths(self, prompts: Sequence[Prompt]) -> list[int]:
-        """Tokens of each prompt."""
-        return [len(row.ids) for row in self._model.loaded.encode([plain_text(prompt) for prompt in prompts])]
+    def cut(self, prompts: Sequence[Prompt], question: Question) -> Cut:
+        """Batches of prompts of like length."""
+        return self._model.cut([plain_text(prompt) for prompt in prompts])
 
     def log_likelihood(self, prompts: Sequence[Prompt]) -> list[Answer]:
         """Each token of a text in turn behind the mask; special tokens around the text are not scored."""

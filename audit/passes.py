@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections import ChainMap, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,9 +13,12 @@ from importlib.metadata import version
 from inspect import signature
 from math import isfinite
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from audit.adapters import attach
+from audit.batching import Cut
+from audit.buckets import batches
 from audit.errors import InputError
 from audit.memory import Room, in_passes
 from audit.records import Answer
@@ -31,8 +35,8 @@ CLASSES: dict[Task, str] = {
     "choose": "AutoModelForCausalLM",
     "fill": "AutoModelForMaskedLM",
 }
-REMEMBERED = 50_000
-"""Rows that are kept between measuring and asking."""
+REMEMBERED = 3
+"""Cuts whose rows are kept until they are asked: the one that is asked, the next, and one to spare."""
 TINY = 5_000_000
 SELF_TEST = ("Yes.", "No, the second of these two lines is longer.")
 
@@ -70,6 +74,8 @@ class Loaded:
     """Whether it is an encoder with a decoder that is given a target."""
     room: Room = field(default_factory=Room)
     """What did not fit into memory so far."""
+    lock: Lock = field(default_factory=Lock)
+    """Held while the tokenizer is used: the next prompts are tokenised while these are asked."""
 
     def in_passes(
         self, lengths: Sequence[int], ask: Callable[[list[int]], list[T]], *, budget: int
@@ -81,9 +87,10 @@ class Loaded:
         """One row a text, never cut."""
         if not texts:
             return []
-        found = self.tokenizer(
-            list(texts), add_special_tokens=special, return_attention_mask=False, verbose=False
-        )
+        with self.lock:
+            found = self.tokenizer(
+                list(texts), add_special_tokens=special, return_attention_mask=False, verbose=False
+            )
         ids = found["input_ids"]
         types = found.get("token_type_ids") or [None] * len(ids)
         return [Row(ids=row, types=kinds) for row, kinds in zip(ids, types, strict=True)]
@@ -172,7 +179,7 @@ class OnDemand:
     def __init__(self, weights: WeightFolder, loading: Loading) -> None:
         self.weights = weights
         self.loading = loading
-        self._measured: dict[str, Row] = {}
+        self._measured: deque[dict[str, Row]] = deque(maxlen=REMEMBERED)
 
     @property
     def loaded(self) -> Loaded:
@@ -187,16 +194,17 @@ class OnDemand:
     def _loaded(self) -> Loaded:
         return load(self.weights.path, self.loading, adapter=self.weights.adapter)
 
-    def lengths(self, texts: Sequence[str], *, special: bool = True) -> list[int]:
-        """Tokens of each text; their rows are remembered for `rows`, as long as there are not too many."""
+    def cut(self, texts: Sequence[str], *, special: bool = True) -> Cut:
+        """Batches by length; the rows of the texts are remembered for `rows`."""
         found = self.loaded.encode(texts, special=special)
-        if len(self._measured) < REMEMBERED:
-            self._measured.update(zip(texts, found, strict=True))
-        return [len(row.ids) for row in found]
+        self._measured.append(dict(zip(texts, found, strict=True)))
+        lengths = [len(row.ids) for row in found]
+        return Cut(batches=batches(lengths, budget=self.loading.batch_tokens), tokens=lengths)
 
     def rows(self, texts: Sequence[str], *, special: bool = True) -> list[Row]:
-        """The row of each text; what was measured is not tokenised a second time."""
-        known = {text: self._measured.pop(text) for text in dict.fromkeys(texts) if text in self._measured}
+        """The row of each text; what was cut lately is not tokenised a second time."""
+        measured = ChainMap(*self._measured)
+        known = {text: measured[text] for text in dict.fromkeys(texts) if text in measured}
         new = [text for text in texts if text not in known]
         known |= zip(new, self.loaded.encode(new, special=special), strict=True)
         return [known[text] for text in texts]

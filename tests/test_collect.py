@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import tiny_models
 
+from audit.batching import Cut
+from audit.buckets import batches
 from audit.collect import Collected, collect
 from audit.errors import AuditError, InputError
 from audit.modelfile import open_model
@@ -56,8 +58,9 @@ class Scripted:
     labels: tuple[str, ...] = ("no", "yes")
     asked: list[list[str]] = field(default_factory=list)
 
-    def lengths(self, prompts: Sequence[Prompt]) -> list[int]:
-        return [len(prompt.messages[0].text.split()) for prompt in prompts]
+    def cut(self, prompts: Sequence[Prompt], question: Question) -> Cut:
+        lengths = [len(prompt.messages[0].text.split()) for prompt in prompts]
+        return Cut(batches=batches(lengths, budget=self.batch_tokens), tokens=lengths)
 
     def classify(self, prompts: Sequence[Prompt]) -> list[Answer]:
         texts = [prompt.messages[0].text for prompt in prompts]

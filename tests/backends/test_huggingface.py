@@ -163,7 +163,11 @@ def test_a_prompt_longer_than_the_model_is_a_failed_record_and_is_never_cut(
 ) -> None:
     model = opened(made(architecture))
     word = " Yes"
-    count = next(n for n in range(1, 300) if model.lengths([prompt(word * n)])[0] == limit)
+    count = next(
+        n
+        for n in range(1, 300)
+        if model.cut([prompt(word * n)], Question(kind="classify")).tokens[0] == limit
+    )
     asked = [prompt(word * count), prompt(word * (count + 1)), PROMPTS[1]]
     answers = model.classify(asked) if isinstance(model, Classifier) else model.choose(asked, OPTIONS[:2])
     assert [answer.error for answer in answers] == [

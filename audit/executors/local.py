@@ -1,0 +1,17 @@
+"""In this process, one batch after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from audit.batching import Executor, Where
+from audit.protocols import Backend
+from audit.ways import InProcess
+
+
+@contextmanager
+def local(backend: Backend, where: Where) -> Iterator[Executor]:
+    """The back end itself; InputError for settings that only workers elsewhere have a use for."""
+    where.refuse_workers()
+    yield InProcess(backend=backend)
