@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import tiny_models
 
-from audit.batching import Cut
+from audit import wanted
+from audit.batching import Batch, Cut
 from audit.buckets import batches
-from audit.collect import Collected, collect
+from audit.collect import Collected, _gathered, collect
 from audit.errors import AuditError, InputError
 from audit.modelfile import open_model
 from audit.protocols import Ask
@@ -165,6 +167,100 @@ def test_a_changed_suite_asks_only_what_is_new(cache: Path) -> None:
     got = gather(table([*texts, "a new one"]), backend, cache)
     assert backend.asked == [["a new one"]]
     assert (got.asked, got.reused) == (1, 50)
+
+
+def test_what_is_new_in_many_batches_is_asked_in_few(cache: Path) -> None:
+    old = [f"{word} " * n for n in range(1, 9) for word in ("one", "two", "three", "four")]
+    gather(table(old), Scripted(), cache)
+    backend = Scripted()
+    got = gather(table([*old, *(f"new {'x ' * n}" for n in range(1, 9))]), backend, cache)
+    assert (got.asked, got.reused) == (8, 32)
+    assert sum(map(len, backend.asked)) == 8 and len(backend.asked) <= 3
+
+
+def test_gathered_batches_that_are_known_leave_the_others_as_they_are() -> None:
+    keys = [[(f"p{4 * batch + row}", 0) for row in range(4)] for batch in range(12)]
+    found = frozenset(key for batch in keys for key in batch[: 1 + int(batch[0][0][1:]) % 3])
+    whole = list(_gathered(keys, found))
+    assert all(len(batch) <= 4 for batch in whole)
+    assert sorted(key for batch in whole for key in batch) == sorted(
+        key for batch in keys for key in batch if key not in found
+    )
+    for done in range(1, len(whole)):
+        known = found | {key for batch in whole[:done] for key in batch}
+        assert list(_gathered(keys, known)) == whole[done:]
+
+
+@pytest.mark.parametrize("portion", [1, 3, 10_000])
+def test_portions_are_cut_ahead_in_order_and_change_no_answer(
+    portion: int, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wanted, "PORTION", portion)
+
+    class Noting(Scripted):
+        def cut(self, prompts: Sequence[Prompt], question: Question) -> Cut:
+            seen.append(("cut", threading.current_thread() is threading.main_thread()))
+            return super().cut(prompts, question)
+
+    seen: list[tuple[str, bool]] = []
+    texts = [f"text {n}" for n in range(10)]
+    got = gather(table(texts), Noting(), cache)
+    assert got.responses["prompt_id"].tolist() == [asking(text).id for text in texts]
+    assert [json.loads(scores)["no"] for scores in got.responses["scores"]] == [-len(t) / 3 for t in texts]
+    assert set(got.responses["tokens"]) == {2}
+    assert [here for _, here in seen] == [True] + [False] * (-(-10 // portion) - 1)
+
+
+def test_a_prompt_that_cannot_be_read_is_asked_alone_and_its_neighbours_are_batched(cache: Path) -> None:
+    class Picky(Scripted):
+        def cut(self, prompts: Sequence[Prompt], question: Question) -> Cut:
+            if any("bad" in prompt.messages[0].text for prompt in prompts):
+                raise ValueError("no such letter")
+            return super().cut(prompts, question)
+
+    backend = Picky(fails=lambda text: "bad" in text)
+    got = gather(table([*(f"text {n}" for n in range(7)), "bad"]), backend, cache)
+    assert got.failed == 1 and got.responses["error"].iloc[-1].startswith("RuntimeError: out of memory")
+    assert ["bad"] in backend.asked and max(map(len, backend.asked)) > 1
+
+
+def test_an_executor_may_answer_in_any_order_and_is_closed_when_a_run_is_stopped(cache: Path) -> None:
+    class Backwards:
+        closed = False
+
+        def answers(self, batches: Iterator[Batch], question: Question) -> Iterator[tuple[int, list[Answer]]]:
+            try:
+                for batch in reversed(list(batches)):
+                    yield (
+                        batch.number,
+                        [Answer(scores={"yes": -float(len(p.messages[0].text))}) for p in batch.prompts],
+                    )
+            finally:
+                self.closed = True
+
+    texts = [f"text {'x' * n}" for n in range(40)]
+    got = gather(table(texts), Scripted(), cache, executor=Backwards())
+    assert [json.loads(scores)["yes"] for scores in got.responses["scores"]] == [-len(t) for t in texts]
+
+    def stop(what: str, done: int, total: int) -> None:
+        if done:
+            raise KeyboardInterrupt
+
+    stopped = Backwards()
+    with pytest.raises(KeyboardInterrupt):
+        gather(table(texts), Scripted(), cache.with_name("other"), executor=stopped, progress=stop)
+    assert stopped.closed
+    assert gather(table(texts), Scripted(), cache.with_name("other")).reused > 0
+
+
+def test_a_batch_that_never_comes_back_is_an_error(cache: Path) -> None:
+    class Losing:
+        def answers(self, batches: Iterator[Batch], question: Question) -> Iterator[tuple[int, list[Answer]]]:
+            next(batches)
+            return iter(())
+
+    with pytest.raises(AuditError, match="1 batches came back without an answer"):
+        gather(table(["one"]), Scripted(), cache, executor=Losing())
 
 
 def test_progress_begins_with_what_is_known_and_ends_with_all(cache: Path) -> None:

@@ -12,7 +12,7 @@ from audit.collect import collect
 from audit.errors import InputError
 from audit.modelfile import open_model
 from audit.protocols import Backend, Classifies, HoldsRecords, Replays
-from audit.records import PROMPTS, Answer, Question
+from audit.records import PROMPTS, Answer, Message, Prompt, Question
 from audit.suite import load_suite
 
 AT = "2026-11-01T12:00:00Z"
@@ -71,12 +71,15 @@ def test_replayed_answers_are_collected_with_their_own_times_and_not_cached(tmp_
         "repeats": 2,
         "messages": "[]",
     }
-    messages = json.dumps([["text", "Hello"]])
-    rows = [{**plain, "prompt_id": prompt, "messages": messages} for prompt in ("p", "q")]
+    first, second = (Prompt(messages=(Message(role="text", text=text),)).id for text in ("Hello", "Good day"))
+    rows = [
+        {**plain, "prompt_id": prompt, "messages": json.dumps([["text", text]])}
+        for prompt, text in ((first, "Hello"), (second, "Good day"))
+    ]
     model = opened(
         tmp_path,
-        *({"prompt_id": "p", "repeat": n, "text": str(n), "answered_at": AT} for n in (0, 1)),
-        {"prompt_id": "q", "repeat": 0, "text": "0", "answered_at": AT},
+        *({"prompt_id": first, "repeat": n, "text": str(n), "answered_at": AT} for n in (0, 1)),
+        {"prompt_id": second, "repeat": 0, "text": "0", "answered_at": AT},
     )
     cache = tmp_path / "answers.sqlite"
     got = collect(PROMPTS.frame(rows), backend=model, question=Question(kind="generate"), cache=cache)
