@@ -23,7 +23,7 @@ class Cut:
 
 @runtime_checkable
 class Cuts(Protocol):
-    """A back end that knows which prompts had best share a forward pass."""
+    """Knows which prompts had best share a forward pass: a back end, or an executor whose workers know it."""
 
     def cut(self, prompts: Sequence[Prompt], question: Question) -> Cut:
         """The batches of `prompts`, a function of prompts and question alone.

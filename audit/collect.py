@@ -167,9 +167,11 @@ def _open(work: _Work) -> Iterator[_Open]:
 def _ask(work: _Work, backend: Backend, question: Question, executor: Executor) -> None:
     """Everything that is missing, batch by batch of the full list, wherever the executor asks."""
     under_way: dict[int, tuple[list[Key], list[int]]] = {}
+    measuring = executor if isinstance(executor, Cuts) else backend
+    cuts = measuring if isinstance(backend, Cuts) and isinstance(measuring, Cuts) else None
 
     def batches() -> Iterator[Batch]:
-        for number, (keys, prompts, tokens) in enumerate(_batches(work, backend, question)):
+        for number, (keys, prompts, tokens) in enumerate(_batches(work, cuts, question)):
             under_way[number] = keys, tokens
             yield Batch(number=number, prompts=prompts, repeat=keys[0][1])
 
@@ -184,10 +186,10 @@ def _ask(work: _Work, backend: Backend, question: Question, executor: Executor) 
 
 
 def _batches(
-    work: _Work, backend: Backend, question: Question
+    work: _Work, cuts: Cuts | None, question: Question
 ) -> Iterator[tuple[list[Key], list[Prompt], list[int]]]:
     """Keys, prompts and their tokens of each batch that has to be asked."""
-    for some, cut in _cut(_open(work), backend, question):
+    for some, cut in _cut(_open(work), cuts, question):
         ids, messages = some.portion.ids, some.portion.messages
         place = {name: at for at, name in enumerate(ids)}
         for repeat in sorted({repeat for _, repeat in some.portion.keys}):
@@ -220,12 +222,12 @@ def _gathered(batches: Iterable[list[Key]], found: frozenset[Key]) -> Iterator[l
         yield pool
 
 
-def _cut(portions: Iterator[_Open], backend: Backend, question: Question) -> Iterator[tuple[_Open, Cut]]:
+def _cut(portions: Iterator[_Open], cuts: Cuts | None, question: Question) -> Iterator[tuple[_Open, Cut]]:
     """Each portion with its batches; the next one is tokenised in another thread while this one is asked.
 
     The first is cut here, so that weights load where Ctrl-C is heard.
     """
-    if not isinstance(backend, Cuts):
+    if cuts is None:
         for some in portions:
             yield some, _plain(len(some.portion.ids))
         return
@@ -234,9 +236,9 @@ def _cut(portions: Iterator[_Open], backend: Backend, question: Question) -> Ite
         return
     with ThreadPoolExecutor(1) as thread:
         waiting: deque[tuple[_Open, Future[Cut]]] = deque()
-        now_cut = _cut_of(backend, first.portion, question)
+        now_cut = _cut_of(cuts, first.portion, question)
         for some in portions:
-            waiting.append((some, thread.submit(_cut_of, backend, some.portion, question)))
+            waiting.append((some, thread.submit(_cut_of, cuts, some.portion, question)))
             yield first, now_cut
             first, future = waiting.popleft()
             now_cut = future.result()
@@ -252,21 +254,21 @@ def _plain(count: int) -> Cut:
     )
 
 
-def _cut_of(backend: Cuts, portion: Portion, question: Question) -> Cut:
-    return _readable(backend, [prompt_of(messages) for messages in portion.messages], question)
+def _cut_of(cuts: Cuts, portion: Portion, question: Question) -> Cut:
+    return _readable(cuts, [prompt_of(messages) for messages in portion.messages], question)
 
 
-def _readable(backend: Cuts, prompts: Sequence[Prompt], question: Question) -> Cut:
+def _readable(cuts: Cuts, prompts: Sequence[Prompt], question: Question) -> Cut:
     """The batches of the back end; where it cannot read a prompt, those of ever smaller parts."""
     try:
-        return backend.cut(prompts, question)
+        return cuts.cut(prompts, question)
     except AuditError:
         raise
     except Exception:
         if len(prompts) == 1:
             return Cut(batches=[[0]], tokens=[UNKNOWN_TOKENS])
     half = len(prompts) // 2
-    one, other = (_readable(backend, some, question) for some in (prompts[:half], prompts[half:]))
+    one, other = (_readable(cuts, some, question) for some in (prompts[:half], prompts[half:]))
     moved = [[half + at for at in batch] for batch in other.batches]
     return Cut(batches=[*one.batches, *moved], tokens=[*one.tokens, *other.tokens])
 
