@@ -10,7 +10,7 @@ from typing import Any
 from warnings import catch_warnings, simplefilter
 
 from audit.errors import InputError
-from audit.weights import UNSAFE, WeightFolder, digest, locate, read_json
+from audit.weights import UNSAFE, WeightFolder, digest, locate, parameters, read_json
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PROMPTS = (
@@ -42,6 +42,7 @@ def with_adapter(weights: WeightFolder, name: str, *, beside: Path, revision: st
         )
         why = "; only safetensors are loaded, because other formats can run code" if unsafe else ""
         raise InputError(f"{folder} holds no {WEIGHTS}{why}")
+    parameters(folder / WEIGHTS)
     _check(name, config, weights)
     digests = {f"adapter/{file}": digest(folder / file) for file in (CONFIG, WEIGHTS)}
     return replace(weights, adapter=folder, digests={**weights.digests, **digests})

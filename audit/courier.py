@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from audit.client import Terms, open_client
-from audit.errors import InputError
+from audit.echoes import echo_body, likelihood, tried
+from audit.errors import AuditError, InputError
 from audit.faults import Fault, fault_of, wait_before
 from audit.flight import Tell, side_by_side
 from audit.forced import option_scores, separable
 from audit.ledger import Ledger
-from audit.limits import Exhausted, Pace, Purse, Use
+from audit.limits import NOTHING, Exhausted, Pace, Purse, Use
 from audit.protocols import Ask
-from audit.records import UNKNOWN_TOKENS, Answer, Message, Prompt, Question, content_id
+from audit.records import UNKNOWN_TOKENS, Answer, Question, content_id
 from audit.replies import Manner, Reply, Unreadable, longest, most_used, options_of, read_reply, request_body
+from audit.soundings import NEXT, canaries, echo_problem
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -30,35 +33,26 @@ UNHEARD_ATTEMPTS = 3
 LOOK_AGAIN_S = 0.05
 GUESSED_SHARE = 0.3
 """Tokens that a request uses for each it could use at most, before the first answer tells."""
-CANARY = Question(kind="generate", max_tokens=32)
-CANARIES = (
-    "Name the months of the year in reverse order.",
-    "Write the first ten prime numbers.",
-    "Describe a bridge in one sentence.",
-    "Continue: The river was high after the rain, and",
-    "Which is heavier, a litre of oil or a litre of water? Give a reason.",
-    "Make a list of five kinds of tree.",
-    "Explain in one sentence how a sundial works.",
-    "Write two lines of a poem about a lighthouse.",
-)
 PATHS = {"chat": "/chat/completions", "completions": "/completions"}
 
 
 class Courier:
     """One server, its limits, and what is known about it so far."""
 
-    def __init__(self, terms: Terms, manner: Manner) -> None:
+    def __init__(self, terms: Terms, manner: Manner, ledger: Ledger) -> None:
         self.terms = terms
-        self.manner = replace(manner, alternatives=ALTERNATIVES[0] if terms.by_tokens else 0)
-        self.purse = Purse(terms.ceiling)
-        self.ledger = Ledger()
+        asking = {"alternatives": ALTERNATIVES[0] if terms.by_tokens else 0} | ledger.manner
+        self.manner = replace(manner, **asking)
+        self.purse = Purse(terms.ceiling, ledger.used)
+        self.ledger = ledger
         self._requests = Pace(terms.requests_per_minute)
         self._tokens = Pace(terms.tokens_per_minute)
-        self._settled = not terms.by_tokens
+        self._settled = not terms.by_tokens or "alternatives" in ledger.manner
         """Whether it is known if the server tells log-probabilities."""
         self._refusals: list[str] = []
         self._client: AsyncOpenAI | None = None
         self._turn = asyncio.Lock()
+        self._name, self._number = f"audit-{uuid4()}", 0
 
     async def session(self, asks: Sequence[Ask], question: Question, tell: Tell[Answer]) -> None:
         """Tells the answer to every ask; InputError where the server lets nobody in."""
@@ -70,28 +64,43 @@ class Courier:
         self._turn = asyncio.Lock()
         if not asks:
             return
+        numbers = iter(range(len(asks)))
+        first: Callable[[], Awaitable[None]] | None = None
+        if question.kind == "likelihood" and not self.manner.echoes:
+            first = self._check_echo
+        elif told_apart and not self._settled:
+            first = lambda: one(next(numbers))  # noqa: E731 - alone, since it shows how all others are to be asked
+        with self.ledger.open():
+            await self._between_canaries(first, one, numbers)
+
+    async def _between_canaries(
+        self,
+        first: Callable[[], Awaitable[None]] | None,
+        one: Callable[[int], Awaitable[None]],
+        numbers: Iterator[int],
+    ) -> None:
+        """`first` alone, then `one` of all numbers, many at once."""
         async with open_client(self.terms) as self._client:
             if self.terms.canaries and not self.ledger.canaries_before:
-                self.ledger.canaries_before = await self._canaries()
-            numbers = iter(range(len(asks)))
-            if told_apart and not self._settled:
-                await one(next(numbers))  # alone, since it shows how all others are to be asked
-            await side_by_side(one, numbers, most=min(self.terms.most_at_once, len(asks)))
+                self.ledger.note_canaries("before", await canaries(self._answer, self.terms.canaries))
+            if first is not None:
+                await first()
+            await side_by_side(one, numbers, most=self.terms.most_at_once)
             if self.terms.canaries:
-                self.ledger.canaries_after = await self._canaries()
+                self.ledger.note_canaries("after", await canaries(self._answer, self.terms.canaries))
 
-    async def _canaries(self) -> Mapping[str, str]:
-        """Answer by prompt at temperature 0, of those that were answered."""
-        asks = [
-            Ask(prompt=Prompt(messages=(Message(role="text", text=text),)))
-            for text in CANARIES[: self.terms.canaries]
-        ]
-        answers = await asyncio.gather(*(self._answer(ask, CANARY, steady=True) for ask in asks))
-        return {
-            ask.prompt.messages[0].text: answer.text
-            for ask, answer in zip(asks, answers, strict=True)
-            if answer.text is not None
-        }
+    async def _check_echo(self) -> None:
+        """InputError unless the server scores given texts, and scores them as it does the next token."""
+        why = await echo_problem(self._answer)
+        if self.ledger.stopped:
+            return
+        if why:
+            raise InputError(
+                f"{self.terms.url}: this server cannot be asked how likely a text is: {why}; take a server that gives "
+                "prompts back with their log-probabilities (vLLM does), or the model's weights with hf:"
+            )
+        self.manner = replace(self.manner, echoes=True)
+        self.ledger.note_manner(echoes=True)
 
     async def _answer(
         self, ask: Ask, question: Question, *, by_tokens: bool = False, steady: bool = False
@@ -101,11 +110,19 @@ class Courier:
         attempt = 0
         while not self.ledger.stopped:
             manner = self._manner(by_tokens=by_tokens, steady=steady)
-            body = request_body(ask.prompt, question, ask.repeat, manner)
+            if question is NEXT:  # as a bare text is scored: without the system prompt
+                manner = replace(manner, system="")
+            body = (
+                echo_body(ask.prompt, manner)
+                if question.kind == "likelihood"
+                else request_body(ask.prompt, question, ask.repeat, manner)
+            )
             try:
                 answer = self._read(await self._sent(body, limit=body[manner.limit]), question, manner)
             except Exhausted as spent:
                 self.ledger.stopped = str(spent)
+            except AuditError:
+                raise
             except Exception as error:
                 fault = self._fault(error)
                 if self._changed(fault, body, manner):
@@ -113,7 +130,7 @@ class Courier:
                 attempt += 1
                 if not self._worth_another(fault, attempt):
                     return self._lost(fault, attempt)
-                self.ledger.repeated += 1
+                self.ledger.note_repeated()
                 await asyncio.sleep(wait_before(attempt, fault, dice=dice))
             else:
                 if answer is not None:
@@ -131,9 +148,10 @@ class Courier:
 
         most = most_used(body, limit)
         reserved = await self.purse.reserve(most)
-        expected, used = 0.0, Use()
+        expected, used = 0.0, NOTHING
         try:
             expected = await self._paced(most)
+            self.ledger.note_sent(reserved, most)
             used = most
             reply = read_reply(await self._posted(body))
             used = reply.use or most
@@ -143,6 +161,8 @@ class Courier:
             raise
         finally:
             self.purse.settle(reserved, used)
+            if used.requests:
+                self.ledger.note_used(reserved, used)
             self._tokens.settle(taken=expected, used=used.tokens)
 
     async def _paced(self, most: Use) -> float:
@@ -163,19 +183,28 @@ class Courier:
             raise AssertionError("there is no session")
         async with asyncio.timeout(self.terms.timeout_s):
             path = PATHS[self.manner.mode]
+            self._number += 1
             response: httpx2.Response = await self._client.post(
-                path, cast_to=httpx2.Response, body=dict(body)
+                path,
+                cast_to=httpx2.Response,
+                body=dict(body),
+                options={
+                    "idempotency_key": f"{self._name}-{self._number}"
+                },  # else the client draws one by lot
             )
         return response.content
 
     def _share_used(self) -> float:
         """Tokens used for each that could have been used at most, so far."""
-        used, most = self.purse.used.tokens, self.purse.most.tokens
-        return used / most if used and most else GUESSED_SHARE
+        return self.purse.share_used or GUESSED_SHARE
 
     def _read(self, reply: Reply, question: Question, manner: Manner) -> Answer | None:
         """The answer in a reply; None where the question has to be asked in another way."""
         tokens = reply.use.input_tokens if reply.use else UNKNOWN_TOKENS
+        if question.kind == "likelihood":
+            answer = likelihood(reply) if manner.echoes else tried(reply)
+            self.ledger.note_answer(reply.model, reply.fingerprint)
+            return answer
         if manner.alternatives:
             if not reply.alternatives and not self._settled:
                 self._settle(0, "log-probabilities: the server told none, answers are read as words")
@@ -183,8 +212,10 @@ class Courier:
                 return None
             if not reply.alternatives:
                 raise Unreadable("no log-probabilities came with this answer, as they did with others")
-            self._settled = True
+            self._hold()
             self.ledger.note_answer(reply.model, reply.fingerprint)
+            if question.kind == "next_token":
+                return Answer(scores=dict(reply.alternatives), tokens=tokens)
             choice = question.kind == "choose"
             scores = option_scores(reply.alternatives, options_of(question), all_of_them=choice)
             text = None if scores is not None else reply.text or ""
@@ -192,15 +223,22 @@ class Courier:
         withheld = _withheld(reply, longest(question, manner))
         self.ledger.note_answer(reply.model, reply.fingerprint)
         if withheld:
-            self.ledger.failed += 1
+            self.ledger.note_failed()
             return Answer(error=withheld, tokens=tokens, final=True)
         return Answer(text=reply.text, tokens=tokens)
 
     def _settle(self, alternatives: int, what: str) -> None:
         """Ask for other log-probabilities from now on, and say so."""
         self.manner = replace(self.manner, alternatives=alternatives)
-        self._settled = self._settled or alternatives == 0
-        self.ledger.changed.append(what)
+        self.ledger.note_manner(what)
+        if not alternatives:
+            self._hold()
+
+    def _hold(self) -> None:
+        """From now on log-probabilities are asked for as they are now, by commands that go on with the run too."""
+        if not self._settled:
+            self._settled = True
+            self.ledger.note_manner(alternatives=self.manner.alternatives)
 
     def _fault(self, error: Exception) -> Fault:
         """What went wrong, without the key in it."""
@@ -211,17 +249,21 @@ class Courier:
     def _changed(self, fault: Fault, body: Mapping[str, Any], manner: Manner) -> bool:
         """Whether the request is to be sent in another way, because the server does not take one of its keys."""
         key, now = fault.key, self.manner
-        if not key or key not in body:
+        if not key or key not in body or "echo" in body:
             return False
         if key == "max_tokens":
             if now.limit == key:
                 self.manner = replace(now, limit="max_completion_tokens")
-                self.ledger.changed.append("max_tokens: the server wants max_completion_tokens")
+                self.ledger.note_manner(
+                    "max_tokens: the server wants max_completion_tokens", limit=self.manner.limit
+                )
             return True
         if key == "seed":
             if now.seed is not None:
                 self.manner = replace(now, seed=None)
-                self.ledger.changed.append("seed: the server takes none, so that draws cannot be repeated")
+                self.ledger.note_manner(
+                    "seed: the server takes none, so that draws cannot be repeated", seed=None
+                )
             return True
         if key in ("logprobs", "top_logprobs"):
             if self._settled and now.alternatives:
@@ -236,7 +278,7 @@ class Courier:
 
     def _worth_another(self, fault: Fault, attempt: int) -> bool:
         """Whether the same question is asked again; InputError where no question has a chance."""
-        heard = self.ledger.answered > 0
+        heard = self.ledger.heard
         if fault.kind == "hopeless" and not heard:
             raise InputError(f"{self.terms.url}: {fault.reason}; {self._advice(fault)}")
         if fault.key == "temperature" and not heard:
@@ -260,11 +302,11 @@ class Courier:
     def _lost(self, fault: Fault, attempts: int) -> Answer:
         """The record of a question without an answer; too many of them end the asking."""
         ledger = self.ledger
-        ledger.failed += 1
+        ledger.note_failed()
         if fault.kind == "prompt":
-            if not ledger.answered:
+            if not ledger.heard:
                 self._refusals.append(fault.reason)
-            if len(self._refusals) >= IN_A_ROW and len(set(self._refusals)) == 1 and not ledger.answered:
+            if len(self._refusals) >= IN_A_ROW and len(set(self._refusals)) == 1 and not ledger.heard:
                 raise InputError(f"{self.terms.url}: refuses every question: {fault.reason}")
         else:
             ledger.in_a_row += 1

@@ -67,6 +67,7 @@ class SecondModel(Wire):
     reused: int
     failed: int
     problem: str
+    service: dict[str, Any] = {}
 
 
 class Hardware(Wire):

@@ -13,6 +13,9 @@ T = TypeVar("T")
 Tell = Callable[[int, T], None]
 """Called with the number of a question and its answer."""
 STOP_WITHIN_S = 2.0
+TOGETHER_S = 0.01
+"""Answers that come within so many seconds are handed on together: two threads that wake each other cost more than
+the answers do."""
 
 
 class _End:
@@ -26,17 +29,30 @@ def flown(
 
     An error of the session is raised here once everything that was told before it has been given.
     """
-    told: SimpleQueue[tuple[int, T] | BaseException | _End] = SimpleQueue()
+    told: SimpleQueue[list[tuple[int, T]] | BaseException | _End] = SimpleQueue()
     loop = asyncio.new_event_loop()
+    waiting: list[tuple[int, T]] = []
     running: list[asyncio.Task[None]] = []
     closing = threading.Event()
+
+    def pass_on() -> None:
+        told.put(waiting.copy())
+        waiting.clear()
+
+    def tell(number: int, answer: T) -> None:
+        if not waiting:
+            loop.call_later(TOGETHER_S, pass_on)
+        waiting.append((number, answer))
 
     async def begin() -> None:
         if closing.is_set():
             return
-        task = asyncio.ensure_future(session(lambda number, answer: told.put((number, answer))))
+        task = asyncio.ensure_future(session(tell))
         running.append(task)
-        await task
+        try:
+            await task
+        finally:
+            pass_on()
 
     thread = threading.Thread(target=_run, args=(loop, begin, told.put), daemon=True, name="audit-endpoint")
     thread.start()
@@ -44,7 +60,7 @@ def flown(
         while not isinstance(item := told.get(), _End):
             if isinstance(item, BaseException):
                 raise item
-            yield item
+            yield from item
     finally:
         closing.set()
         with suppress(RuntimeError):  # the loop has ended by itself

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 
 BURST_S = 1.0
 """After a pause, what this many seconds allow may be sent at once."""
@@ -34,6 +35,16 @@ class Use:
             input_tokens=self.input_tokens + other.input_tokens,
             output_tokens=self.output_tokens + other.output_tokens,
         )
+
+    def __sub__(self, other: Use) -> Use:
+        return Use(
+            requests=self.requests - other.requests,
+            input_tokens=self.input_tokens - other.input_tokens,
+            output_tokens=self.output_tokens - other.output_tokens,
+        )
+
+
+NOTHING = Use()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,27 +101,37 @@ class Exhausted(Exception):
 class Purse:
     """What was used and what is under way, against a ceiling that is never exceeded."""
 
-    def __init__(self, ceiling: Ceiling) -> None:
+    def __init__(self, ceiling: Ceiling, used: Use = NOTHING) -> None:
         self.ceiling = ceiling
-        self.used = Use()
-        self.most = Use()
-        """What could have been used by all that is settled."""
-        self._under_way: dict[object, Use] = {}
+        self.used = used
+        self.most = NOTHING
+        """What could have been used by all that was settled here."""
+        self._settled_here = NOTHING
+        self._reserved = used
+        """What is used, and what is under way could use."""
+        self._under_way: dict[int, Use] = {}
+        self._numbers = count()
 
-    async def reserve(self, most: Use) -> object:
-        """A token for `settle`, once `most` fits beside all that is under way; Exhausted where it never will."""
-        while True:
-            reserved = sum(self._under_way.values(), self.used)
-            reason = self.ceiling.exceeded_by(reserved + most)
-            if not reason:
-                token = object()
-                self._under_way[token] = most
-                return token
+    @property
+    def share_used(self) -> float:
+        """Tokens used for each that could have been used at most, so far; 0 before the first answer."""
+        return self._settled_here.tokens / self.most.tokens if self.most.tokens else 0.0
+
+    async def reserve(self, most: Use) -> int:
+        """A number for `settle`, once `most` fits beside all that is under way; Exhausted where it never will."""
+        while reason := self.ceiling.exceeded_by(self._reserved + most):
             if not self._under_way:
                 raise Exhausted(f"{reason} is spent")
             await asyncio.sleep(LOOK_AGAIN_S)
+        number = next(self._numbers)
+        self._under_way[number] = most
+        self._reserved += most
+        return number
 
-    def settle(self, token: object, used: Use) -> None:
+    def settle(self, number: int, used: Use) -> None:
         """Put what was used in truth in place of what was reserved."""
-        self.most += self._under_way.pop(token, Use())
+        most = self._under_way.pop(number)
+        self.most += most
+        self._settled_here += used
         self.used += used
+        self._reserved += used - most

@@ -27,6 +27,11 @@ LIBRARIES = (
     "weasyprint",
     "jinja2",
 )
+WHERE_USED = {
+    "openai": "openai", "peft": "peft", "rapidfuzz": "rapidfuzz", "ray": "ray",
+    "sentence_transformers": "sentence-transformers", "textstat": "textstat",
+}  # fmt: skip
+"""Optional libraries by their modules: a run that loaded none of one rests on none of its numbers."""
 
 
 def now() -> datetime:
@@ -45,8 +50,9 @@ def stamp(moment: datetime) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Version of Python and of every library that a number of a run rests on."""
-    return {"python": platform.python_version(), **{name: _version(name) for name in LIBRARIES}}
+    """Version of Python and every library that a run's numbers rest on; of optional ones where they are loaded."""
+    used = [name for module, name in WHERE_USED.items() if module in sys.modules]
+    return {"python": platform.python_version(), **{name: _version(name) for name in (*LIBRARIES, *used)}}
 
 
 def hardware() -> dict[str, str | int]:

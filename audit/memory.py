@@ -11,8 +11,14 @@ from typing import TypeVar
 from audit.buckets import batches
 
 T = TypeVar("T")
-MARKS = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
-"""What the messages of torch say where memory is short: CUDA and MPS, then processors."""
+MARKS = (
+    "out of memory",
+    "can't allocate memory",
+    "cannot allocate memory",
+    "not enough memory",
+    "alloc_failed",
+)
+"""What the messages of torch say where memory is short: CUDA and MPS, processors, and the libraries of CUDA."""
 
 
 @dataclass(kw_only=True, slots=True)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import platform
 from collections import ChainMap, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from importlib.metadata import version
 from inspect import signature
 from math import isfinite
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from audit.adapters import attach
 from audit.batching import Cut
 from audit.buckets import batches
+from audit.devices import is_there
 from audit.errors import InputError
 from audit.memory import Room, in_passes
 from audit.records import Answer
@@ -216,6 +215,10 @@ def load(folder: Path, loading: Loading, *, adapter: Path | None = None) -> Load
     import transformers
 
     torch.set_num_threads(loading.threads)
+    if not is_there(loading.device):
+        raise InputError(
+            f"{folder}: 'device' is {loading.device}, but torch finds none here; leave 'device' out, or say cpu"
+        )
     safe = {"trust_remote_code": False, "local_files_only": True}
     try:
         with quiet():
@@ -226,14 +229,22 @@ def load(folder: Path, loading: Loading, *, adapter: Path | None = None) -> Load
             tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **safe)
             loaded = _ready(model.eval(), tokenizer, device=loading.device, writes=loading.task == "answer")
     except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise InputError(f"{folder}: the model cannot be loaded: {reason}") from error
+        raise InputError(f"{folder}: the model cannot be loaded: {_reason(error)}") from error
     if missing:
         names = sorted(missing)
         raise InputError(
             f"{folder}: {len(names)} weights are missing ({', '.join(names[:3])} …) and random numbers would answer"
         )
     return loaded
+
+
+def _reason(error: Exception) -> str:
+    """What a library says of a model that it cannot load, in one line."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    said = " ".join(line.strip() for line in lines[: 1 + lines[0].rstrip().endswith(":")])
+    if "ignore_mismatched_sizes" in said:
+        return "its weights have other shapes than its config.json says"
+    return f"one of its files lacks the key {said}" if isinstance(error, KeyError) else said
 
 
 def _weights(folder: Path, loading: Loading, safe: Mapping[str, bool]) -> tuple[Any, set[str]]:
@@ -335,27 +346,6 @@ def usable_threads(parameters: int) -> int:
     if asked.isdigit() and int(asked):
         return int(asked)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def has_bfloat16(listing: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether the processor has instructions for bfloat16; also true where the system keeps no such listing."""
-    if not listing.exists():
-        return True
-    words = set(listing.read_text(encoding="utf-8").split())
-    return bool(words & {"avx512_bf16", "amx_bf16", "bf16", "svebf16"})
-
-
-def best_device() -> str:
-    """`cuda` or `mps` where torch finds one; torch is imported only where the machine could have one at all."""
-    apple = platform.system() == "Darwin" and platform.machine() == "arm64"
-    drivers = any(Path(place).exists() for place in ("/proc/driver/nvidia", "/dev/kfd", "/dev/dxg"))
-    if "+cpu" in version("torch") or not (apple or drivers or platform.system() == "Windows"):
-        return "cpu"
-    import torch
-
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from audit.explain import ExplainSettings, attribute
 from audit.explain import plan as plan_explanations
 from audit.findings import findings
 from audit.job import Job, prepare
+from audit.ledger import remembered
 from audit.machine import versions
 from audit.parts import asked
 from audit.planning import PlanSummary
@@ -90,11 +91,12 @@ def run(
 def compute(job: Job, *, progress: Progress | None = None, kept: Path | None = None) -> Results:
     """Collect, score, explain, effects, findings; answers of a model without digests are kept in the file `kept`."""
     prompts, pairs = job.expansion.prompts, job.expansion.pairs
+    remembered(job.backend, kept, "model")
     got = _answers(job, prompts, progress, kept)
-    second = _second(job, got.responses, progress)
+    second = _second(job, got.responses, progress, kept)
     scores, differences = _measured(job, got.responses, second.scores)
     explained = _explain(job, scores, differences, progress=progress, kept=kept)
-    complete = not got.unanswered and not explained.unanswered
+    complete = not (got.unanswered or explained.unanswered or second.unanswered)
     every = {
         "scores": _stack(_stack(scores, explained.scores), second.swapped_scores),
         "deltas": _stack(_stack(differences, explained.deltas), second.swapped_deltas),
@@ -121,12 +123,13 @@ def compute(job: Job, *, progress: Progress | None = None, kept: Path | None = N
     )  # fmt: skip
 
 
-def _second(job: Job, responses: pd.DataFrame, progress: Progress | None) -> SecondAnswers:
+def _second(job: Job, responses: pd.DataFrame, progress: Progress | None, kept: Path | None) -> SecondAnswers:
     """What second models read in the answers."""
     what = Asking(
         suite=job.suite, axes=job.axes, alpha=job.policy.alpha,
         prompts=job.expansion.prompts, pairs=job.expansion.pairs,
         responses=responses, question=job.question, cache=cache_file(), progress=progress,
+        kept=kept,
     )  # fmt: skip
     return second_answers(job.readers, what)
 

@@ -54,7 +54,10 @@ class Row:
 
 def find_recordings(name: str, *, beside: Path = Path()) -> tuple[Recording, ...]:
     """The files that `name` means, in order, at least one: a file, all that lie in a folder, or what a glob finds."""
-    place = beside / Path(name).expanduser()
+    try:
+        place = beside / Path(name).expanduser()
+    except RuntimeError as error:
+        raise InputError(f"{name}: there is no such folder ({error})") from None
     if place.is_file():
         if _suffix(place) not in SUFFIXES:
             raise InputError(f"{name}: recorded answers are read from {ALLOWED}")

@@ -35,6 +35,8 @@ class Manner:
     """Name of the key for the longest answer."""
     seed: int | None = 0
     """Goes into the seed of every question; None: no seed is sent."""
+    echoes: bool = False
+    """Whether it was seen that the server scores given texts as it does next tokens."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +46,8 @@ class Reply:
     text: str | None
     finish: str = ""
     alternatives: tuple[tuple[str, float], ...] = ()
+    echoed: tuple[float | None, ...] = ()
+    """Log-probabilities of all tokens of a completion, in order."""
     use: Use | None = None
     model: str = ""
     fingerprint: str = ""
@@ -61,7 +65,7 @@ def options_of(question: Question) -> tuple[str, ...]:
 def request_body(prompt: Prompt, question: Question, repeat: int, manner: Manner) -> dict[str, Any]:
     """The request for one answer."""
     seed = None if manner.seed is None else seed_of(prompt, repeat, manner.seed)
-    by_tokens = manner.alternatives > 0 and question.kind in ("choose", "rate")
+    by_tokens = manner.alternatives > 0 and question.kind in ("choose", "rate", "next_token")
     if question.kind == "choose" and not by_tokens:
         prompt = turned(prompt, question.options) if repeat % 2 else named(prompt, question.options)
     body: dict[str, Any] = {
@@ -130,6 +134,7 @@ def read_reply(content: bytes) -> Reply:
         text=_text(choice),
         finish=str(choice.get("finish_reason") or ""),
         alternatives=_alternatives(choice.get("logprobs")),
+        echoed=_echoed(choice.get("logprobs")),
         use=_use(document.get("usage")),
         model=_word(document.get("model")),
         fingerprint=_word(document.get("system_fingerprint")),
@@ -174,6 +179,14 @@ def _alternatives(told: object) -> tuple[tuple[str, float], ...]:
     if isinstance(plain, list) and plain and isinstance(plain[0], dict):
         return _pairs(list(plain[0].items()))
     return ()
+
+
+def _echoed(told: object) -> tuple[float | None, ...]:
+    """The log-probability of each token of a completion; None for a token without one."""
+    values = told.get("token_logprobs") if isinstance(told, dict) else None
+    if not isinstance(values, list):
+        return ()
+    return tuple(float(value) if isinstance(value, int | float) else None for value in values)
 
 
 def _pairs(rows: Sequence[tuple[object, object]]) -> tuple[tuple[str, float], ...]:

@@ -14,7 +14,9 @@ from audit.collect import collect
 from audit.errors import AuditError
 from audit.judging import Judgement, correction, judged_rows, tallies, unknown_error
 from audit.labelled import Item
+from audit.ledger import remembered
 from audit.parts import asked
+from audit.protocols import TellsFacts
 from audit.readers import JUDGE
 from audit.readings import Number, Text, plan, read, texts_of, values_of
 from audit.records import DELTAS, JUDGED, RESPONSES, SCORES, Correction, Exclusion, Progress, Question
@@ -41,6 +43,8 @@ class Asking:
     question: Question
     cache: Path
     progress: Progress | None = None
+    kept: Path | None = None
+    """Where answers of models without digests are kept until the run is finished."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +61,8 @@ class SecondAnswers:
     facts: tuple[Mapping[str, object], ...] = ()
     asked: int = 0
     reused: int = 0
+    unanswered: int = 0
+    """Questions to a server that may be answered when they are asked again."""
 
 
 @dataclass(slots=True)
@@ -71,6 +77,7 @@ class _Rows:
     corrections: list[Correction] = field(default_factory=list)
     excluded: list[Exclusion] = field(default_factory=list)
     facts: list[Mapping[str, object]] = field(default_factory=list)
+    unanswered: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,6 +89,7 @@ class _Said:
     asked: int = 0
     reused: int = 0
     failed: int = 0
+    unanswered: int = 0
     problem: str = ""
 
 
@@ -106,7 +114,7 @@ def second_answers(readers: Sequence[Reader], what: Asking) -> SecondAnswers:
         swapped_scores=together(rows.swapped_scores, SCORES.frame()), judged=JUDGED.frame(rows.judged),
         corrections=tuple(rows.corrections), excluded=tuple(rows.excluded), facts=tuple(rows.facts),
         asked=sum(int(str(fact["asked"])) for fact in rows.facts),
-        reused=sum(int(str(fact["reused"])) for fact in rows.facts),
+        reused=sum(int(str(fact["reused"])) for fact in rows.facts), unanswered=rows.unanswered,
     )  # fmt: skip
 
 
@@ -131,7 +139,9 @@ def _read_by(reader: Reader, what: Asking, rows: _Rows) -> None:
         "metric": reading.metric, "model": identity.name if identity else reading.model,
         "id": identity.id if identity else "",
         "asked": said.asked, "reused": said.reused, "failed": said.failed, "problem": said.problem,
+        "service": dict(reader.backend.facts()) if isinstance(reader.backend, TellsFacts) else {},
     })  # fmt: skip
+    rows.unanswered += said.unanswered
     if reading.metric == JUDGE and not said.problem:
         _add_errors(reader, what, said, rows)
         if reader.swap:
@@ -145,8 +155,9 @@ def _said(reader: Reader, what: Asking, texts: Sequence[Text], swapped: Sequence
     others = [version.other for version in swapped if version.other is not None]
     planned = plan(reader.reading, [*texts, *(_text(item) for item in reader.items), *others])
     try:
+        remembered(reader.backend, what.kept, reader.reading.metric)
         got = collect(
-            planned.prompts, backend=reader.backend, question=reader.question, cache=what.cache,
+            planned.prompts, backend=reader.backend, question=reader.question, cache=what.cache, kept=what.kept,
             progress=_named(what.progress, f"answers for {reader.reading.metric}"),
         )  # fmt: skip
     except AuditError as error:
@@ -157,7 +168,7 @@ def _said(reader: Reader, what: Asking, texts: Sequence[Text], swapped: Sequence
         problem = f"the model {reader.reading.model} answered nothing: {got.responses['error'].iloc[0]}"
     return _Said(
         numbers=read(planned, got.responses), responses=got.responses,
-        asked=got.asked, reused=got.reused, failed=got.failed, problem=problem,
+        asked=got.asked, reused=got.reused, failed=got.failed, unanswered=got.unanswered, problem=problem,
     )  # fmt: skip
 
 

@@ -146,9 +146,8 @@ def asked_as(reading: Reading, backend: Backend) -> tuple[Question, str]:
     if not isinstance(backend, Generates | Streams):
         return question, f"{name} cannot answer a question of the kind '{question.kind}'"
     temperature = backend.identity.settings.get("temperature", 0)
-    told = (
-        f"{name} draws its answers by lot (temperature {temperature}); set 'temperature: 0' in a model file"
-    )
+    said = "of the server" if temperature is None else temperature
+    told = f"{name} draws its answers by lot (temperature {said}); set 'temperature: 0' in a model file"
     if isinstance(backend, Streams):
         return question, told if temperature != 0 else ""
     written = replace(question, kind="generate", options=(), max_tokens=SHORT_ANSWER)

@@ -33,6 +33,8 @@ DIGESTED = (
     "chat_template.*",
 )
 """Files that decide what a model answers."""
+VOCABULARIES = ("tokenizer.json", "tokenizer_config.json", "vocab.*", "*.model")
+"""Files of which every tokenizer has at least one."""
 UNSAFE = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt", "*.h5", "*.msgpack")
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
@@ -57,7 +59,8 @@ class WeightFolder:
     @property
     def architecture(self) -> str:
         """The class that the weights were saved from, such as `BertForSequenceClassification`; empty if unknown."""
-        return str(next(iter(self.config.get("architectures") or ()), ""))
+        named = self.config.get("architectures")
+        return str(next(iter(named), "")) if isinstance(named, list) else ""
 
 
 def read_folder(path: Path) -> WeightFolder:
@@ -71,12 +74,18 @@ def read_folder(path: Path) -> WeightFolder:
     tokenizer = read_json(settings_file, "") if settings_file.is_file() else {}
     special_file = path / "special_tokens_map.json"
     special = read_json(special_file, "") if special_file.is_file() else {}
+    if (path / "generation_config.json").is_file():
+        read_json(path / "generation_config.json", "")  # the library would go on without a damaged one
+    if not any(file for pattern in VOCABULARIES for file in path.glob(pattern)):
+        raise InputError(
+            f"{path} holds no tokenizer: save it there with the save_pretrained of the tokenizer"
+        )
     return WeightFolder(
         path=path,
         config=config,
         tokenizer=tokenizer,
         digests={file.name: digest(file) for file in _digested(path)},
-        parameters=sum(_parameters(file) for file in weights),
+        parameters=sum(parameters(file) for file in weights),
         mask_text=_mask(tokenizer, special, vocabulary),
         chat_template=bool(tokenizer.get("chat_template")) or any(path.glob("chat_template.*")),
         chat_date=_asks_for_date(path, tokenizer),
@@ -87,7 +96,10 @@ def locate(
     name: str, *, revision: str = "", beside: Path = Path(), files: tuple[str, ...] = DIGESTED
 ) -> tuple[Path, str]:
     """The folder of a model and its revision: a folder on this machine, else a download from the hub (or its cache)."""
-    folder = (beside / Path(name).expanduser()).resolve()
+    try:
+        folder = (beside / Path(name).expanduser()).resolve()
+    except RuntimeError as error:
+        raise InputError(f"{name}: there is no such folder ({error})") from None
     if folder.is_dir():
         if revision:
             raise InputError(
@@ -130,7 +142,9 @@ def _download(name: str, revision: str, files: tuple[str, ...]) -> tuple[Path, s
 
 def _asks_for_date(path: Path, tokenizer: Mapping[str, Any]) -> bool:
     """Whether a chat template calls the function that gives the date."""
-    files = [file.read_text(encoding="utf-8") for file in sorted(path.glob("chat_template.*"))]
+    files = [
+        file.read_text(encoding="utf-8", errors="replace") for file in sorted(path.glob("chat_template.*"))
+    ]
     return any("strftime_now" in text for text in (json.dumps(tokenizer.get("chat_template")), *files))
 
 
@@ -156,13 +170,19 @@ def digest(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _parameters(file: Path) -> int:
-    """How many numbers a safetensors file holds, from its header alone."""
+def parameters(file: Path) -> int:
+    """How many numbers a safetensors file holds, from its header alone; InputError where it is none, or cut off."""
     try:
         with file.open("rb") as stream:
-            header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
-        return sum(prod(tensor["shape"]) for key, tensor in header.items() if key != "__metadata__")
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, MemoryError) as error:
+            length = int.from_bytes(stream.read(8), "little")
+            header = json.loads(stream.read(length))
+        tensors = [tensor for key, tensor in header.items() if key != "__metadata__"]
+        if file.stat().st_size < 8 + length + max(
+            (tensor["data_offsets"][1] for tensor in tensors), default=0
+        ):
+            raise ValueError("cut off")
+        return sum(prod(tensor["shape"]) for tensor in tensors)
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, MemoryError) as error:
         raise InputError(
             f"{file}: no readable safetensors file (an interrupted download or a Git LFS pointer?)"
         ) from error

@@ -7,6 +7,7 @@ import asyncio
 import json
 import math
 import random
+import re
 import threading
 import time
 from collections import Counter
@@ -48,6 +49,9 @@ class Behaviour:
     says: Callable[[dict[str, Any], int], str] = lambda body, number: f"{asked(body)} {body.get('seed')}"
     tells: Callable[[str], list[tuple[str, float]]] = lambda prompt: alternatives(prompt)
     """Likeliest first tokens after a prompt."""
+    echo: str = ""
+    """How given texts are scored: "" not at all, "plain", "begun" with a token before every text, "hidden" likewise but
+    not shown, "shifted" by one place, "gaps" where tokens have none, "uncounted" without the number of tokens."""
     finish: str = "stop"
     model: str = ""
     fingerprint: str = "fp_1"
@@ -196,6 +200,8 @@ async def _send(
 
 def reply(body: dict[str, Any], told: Behaviour, number: int, *, chat: bool) -> dict[str, Any]:
     """An answer in the form of the interface."""
+    if told.echo:
+        return echoed(body, told)
     text = told.says(body, number)
     choice: dict[str, Any] = {"index": 0, "finish_reason": told.finish}
     choice |= {"message": {"role": "assistant", "content": text}} if chat else {"text": text}
@@ -221,6 +227,48 @@ def alternatives(prompt: str) -> list[tuple[str, float]]:
     yes = min(0.9, 0.1 + len(prompt) / 1000)
     rows = [("Yes", yes * 0.75), (" yes", yes * 0.25), (" No", (1 - yes) * 0.9), ("The", (1 - yes) * 0.1)]
     return [(token, math.log(share)) for token, share in rows]
+
+
+def log_probability(before: str, token: str) -> float:
+    """Of one token after a text: any number that depends on both."""
+    return -0.1 - random.Random(f"{before}|{token}").random() * 5
+
+
+def pieces(text: str) -> list[str]:
+    """Tokens: words with the space before them."""
+    return re.findall(r"\s*\S+|\s+$", text)
+
+
+def echoed(body: dict[str, Any], told: Behaviour) -> dict[str, Any]:
+    """A completion of a single token, after the given text with its log-probabilities where it is asked for."""
+    text, likeliest = str(body["prompt"]), [" river", " man", " day"]
+    tokens: list[str] = pieces(text) if body.get("echo") else []
+    values: list[float | None] = [
+        log_probability("".join(tokens[:place]), token) for place, token in enumerate(tokens)
+    ]
+    if told.echo == "shifted":
+        values = [log_probability("".join(tokens[: place + 1]), token) for place, token in enumerate(tokens)]
+    if told.echo == "gaps":
+        values = [None if place % 3 == 2 else value for place, value in enumerate(values)]
+    begun = told.echo in ("begun", "hidden")
+    if tokens and told.echo == "begun":
+        tokens, values = ["<s>", *tokens], [None, *values]
+    elif tokens:
+        values[0] = None
+    rest = {token: log_probability(text, token) for token in likeliest}
+    said = {
+        "tokens": [*tokens, " river"],
+        "token_logprobs": [*values, rest[" river"]],
+        "top_logprobs": [*[None for _ in tokens], rest],
+    }
+    if not body.get("echo"):
+        said["top_logprobs"] = [rest]
+    use = {"prompt_tokens": len(pieces(text)) + begun, "completion_tokens": 1}
+    return {
+        "model": told.model or body.get("model"),
+        "choices": [{"index": 0, "text": text + " river", "finish_reason": "length", "logprobs": said}],
+        **({} if told.echo == "uncounted" else {"usage": use}),
+    }
 
 
 @contextmanager

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from endpoint_server import Server, asked, serving
+from judged_suites import TEXT as JUDGED
+from judged_suites import write_suite as write_judged
 from small_suites import write_suite
 
 from audit.runs import read_run
@@ -21,15 +25,24 @@ ROOT = Path(__file__).parent.parent
 MODEL = "model: 1\nkind: endpoint\nname: tiny\nurl: {url}\nretries: 0\ntimeout_s: 5\ntemperature: 0\n{more}"
 
 
-def audit_run(folder: Path, server: Server, more: str = "") -> subprocess.CompletedProcess[str]:
-    """`audit run` in a process of its own, on the small suite."""
+def started(folder: Path, server: Server, more: str = "", suite: Path | None = None) -> subprocess.Popen[str]:
+    """`audit run` in a process of its own, on the small suite or another."""
     (folder / "model.yaml").write_text(MODEL.format(url=server.url, more=more), encoding="utf-8")
-    return subprocess.run(
-        [sys.executable, "-m", "audit", "run", str(write_suite(folder)), "--model", str(folder / "model.yaml"),
-         "-o", str(folder / "out")],
-        capture_output=True, text=True, cwd=ROOT, check=False,
+    return subprocess.Popen(
+        [sys.executable, "-m", "audit", "run", str(suite or write_suite(folder)), "--model",
+         str(folder / "model.yaml"), "-o", str(folder / "out")],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
         env={**os.environ, "AUDIT_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
+
+
+def audit_run(
+    folder: Path, server: Server, more: str = "", suite: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """`audit run` to its end."""
+    process = started(folder, server, more, suite)
+    out, said = process.communicate()
+    return subprocess.CompletedProcess(process.args, process.returncode, out, said)
 
 
 def folder_of(out: Path) -> Path:
@@ -95,3 +108,88 @@ def test_a_plan_for_a_paid_model_says_that_explanations_cost_more_and_how_to_lea
         capture_output=True, text=True, cwd=ROOT, check=True,
     )  # fmt: skip
     assert "explanations ask more" in ended.stdout and "explain: {largest: 0, random: 0}" in ended.stdout
+
+
+def service_of(folder: Path) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["service"]
+    return told
+
+
+def test_a_budget_is_that_of_the_run_and_the_manifest_tells_the_totals_of_all_commands(
+    tmp_path: Path,
+) -> None:
+    with serving(says=yes) as server:
+        first = audit_run(tmp_path, server, WORDS + "budget: {requests: 40}\n")
+        folder = folder_of(tmp_path / "out")
+        assert first.returncode == 3 and len(server.log.bodies) == service_of(folder)["requests"] == 40
+        more = audit_run(tmp_path, server, WORDS + "budget: {requests: 60}\n")
+        assert more.returncode == 3, more.stderr
+        told = service_of(folder)
+        assert told["requests"] == told["answered"] == len(server.log.bodies) == 60
+        assert told["commands"] == 2 and told["stopped"] == "the budget of 60 requests is spent"
+
+
+def test_killed_with_everything_answered_the_next_command_still_tells_what_it_cost(tmp_path: Path) -> None:
+    with serving(says=yes, latency_s=0.05, model="tiny-0521") as server:
+        process = started(tmp_path, server, WORDS)
+        until = time.monotonic() + 120
+        while not list((tmp_path / "out").glob("*/scores.parquet")) and process.poll() is None:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        if (folder_of(tmp_path / "out") / "manifest.json").exists():
+            pytest.skip("the run was too fast to be killed before its end")
+        sent = len(server.log.bodies)
+        ended = audit_run(tmp_path, server, WORDS)
+        assert ended.returncode == 0, ended.stderr
+        told = service_of(folder_of(tmp_path / "out"))
+        assert len(server.log.bodies) == sent == told["requests"]
+        assert told["models"]["tiny-0521"]["answers"] == sent
+
+
+def judged(folder: Path, judge: Server) -> Path:
+    """The suite of letters with a judge on a server of its own."""
+    file = MODEL.format(url=judge.url, more="name_is: judge\n").replace("name: tiny", "name: judge")
+    (folder / "judge.yaml").write_text(file.replace("name_is: judge\n", WORDS), encoding="utf-8")
+    return write_judged(folder, JUDGED.replace("hf:judge", "judge.yaml"))
+
+
+def test_a_judge_on_a_server_is_asked_once_however_often_the_run_is_killed(tmp_path: Path) -> None:
+    def says(body: dict[str, Any], number: int) -> str:
+        return f"Dear {asked(body)}"
+
+    with serving(says=says) as server, serving(says=lambda body, _: "Yes", latency_s=0.3) as judge:
+        suite = judged(tmp_path, judge)
+        process = started(tmp_path, server, suite=suite)
+        until = time.monotonic() + 120
+        while len(judge.log.bodies) < 70:
+            assert process.poll() is None and time.monotonic() < until, process.communicate()
+            time.sleep(0.01)
+        time.sleep(0.25)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        before, letters = len(judge.log.bodies), len(server.log.bodies)
+        judge.behaviour.latency_s = 0.0
+        ended = audit_run(tmp_path, server, suite=suite)
+        assert ended.returncode == 0, ended.stderr
+        (told,) = json.loads((folder_of(tmp_path / "out") / "manifest.json").read_text())["second_models"]
+        assert told["reused"] > 0 and told["asked"] == len(judge.log.bodies) - before
+        assert told["service"]["requests"] == len(judge.log.bodies) and told["service"]["commands"] == 2
+        assert len(server.log.bodies) == letters
+
+
+def test_questions_that_a_judge_left_open_are_asked_by_the_same_command(tmp_path: Path) -> None:
+    with (
+        serving(says=lambda body, _: f"Dear {asked(body)}") as server,
+        serving(says=lambda body, _: "Yes", fails=lambda number: "500" if number % 3 == 0 else "") as judge,
+    ):
+        suite = judged(tmp_path, judge)
+        first = audit_run(tmp_path, server, suite=suite)
+        assert first.returncode == 3, first.stderr
+        (told,) = json.loads((folder_of(tmp_path / "out") / "manifest.json").read_text())["second_models"]
+        sent, letters = len(judge.log.bodies), len(server.log.bodies)
+        judge.behaviour.fails = lambda number: ""
+        second = audit_run(tmp_path, server, suite=suite)
+        assert second.returncode == 0, second.stderr
+        assert len(judge.log.bodies) - sent == told["failed"] > 0 and len(server.log.bodies) == letters

@@ -7,21 +7,23 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BaseModel, Field
 
 from audit.client import Terms
-from audit.courier import CANARIES, Courier
+from audit.courier import Courier
 from audit.errors import InputError
 from audit.flight import flown
 from audit.ledger import Ledger
-from audit.limits import Ceiling, Use
+from audit.limits import Ceiling
 from audit.protocols import Ask, Backend
 from audit.records import Answer, ModelIdentity, Prompt, Question
 from audit.replies import Manner
 from audit.shape import Document, Number, Text, Whole
+from audit.soundings import CANARIES
 
 USUAL_KEY = "OPENAI_API_KEY"
 ANSWERED = frozenset({"choose", "rate", "generate"})
@@ -38,7 +40,7 @@ class Prices(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=Tr
 
 
 class Budget(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
-    """The most that one command may use; asking stops before it is exceeded."""
+    """The most that a run may use, however often it is gone on with; asking stops before it is exceeded."""
 
     requests: Annotated[Whole, Field(ge=1)] | None = None
     """Requests, repeated ones too."""
@@ -48,6 +50,17 @@ class Budget(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=Tr
     """Price of those tokens; needs 'price_per_million'."""
     price_per_million: Prices | None = None
     """Prices, in the currency of 'money'."""
+
+    def ceiling(self) -> Ceiling:
+        """The budget as what is counted against."""
+        prices = self.price_per_million or Prices(input=0.0, output=0.0)
+        return Ceiling(
+            requests=self.requests,
+            tokens=self.tokens,
+            money=self.money,
+            input_price=prices.input,
+            output_price=prices.output,
+        )
 
 
 class Endpoint(Document):
@@ -84,7 +97,7 @@ class Endpoint(Document):
     retries: Annotated[Whole, Field(ge=0, le=100)] = 6
     """How often a question is asked again after a fault that may go by."""
     budget: Budget = Budget()
-    """The most that one command may use."""
+    """The most that a run may use, however often it is gone on with."""
     canaries: Annotated[Whole, Field(ge=0, le=len(CANARIES))] = 0
     """Fixed prompts that are asked at the start and at the end, to see whether the model was changed meanwhile."""
     key: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
@@ -108,7 +121,8 @@ class Endpoint(Document):
             seed=self.seed,
             longest=self.max_tokens or 0,
         )
-        return Server(self, manner=manner, url=url)
+        scores = self.mode == "completions" and self.log_probabilities == "auto"
+        return (ScoringServer if scores else Server)(self, manner=manner, url=url)
 
     def _placed(self) -> tuple[str, str]:
         """The model's name and the server's address."""
@@ -140,11 +154,13 @@ class Server:
     """One model on one server."""
 
     deterministic = False
+    kinds: frozenset[str] = ANSWERED
 
     def __init__(self, settings: Endpoint, *, manner: Manner, url: str) -> None:
         self._settings = settings
         self._manner = manner
         self._url = url
+        self._ledger = Ledger()
         told = urlsplit(url)
         self.identity = ModelIdentity(
             kind="endpoint",
@@ -163,8 +179,7 @@ class Server:
     @cached_property
     def _courier(self) -> Courier:
         """Made at the first question: only then a key is needed."""
-        said, budget = self._settings, self._settings.budget
-        prices = budget.price_per_million or Prices(input=0.0, output=0.0)
+        said = self._settings
         terms = Terms(
             url=self._url,
             key=said.secret(self._url),
@@ -173,21 +188,15 @@ class Server:
             tokens_per_minute=said.tokens_per_minute,
             timeout_s=said.timeout_s,
             retries=said.retries,
-            ceiling=Ceiling(
-                requests=budget.requests,
-                tokens=budget.tokens,
-                money=budget.money,
-                input_price=prices.input,
-                output_price=prices.output,
-            ),
+            ceiling=said.budget.ceiling(),
             canaries=said.canaries,
             by_tokens=said.log_probabilities == "auto",
         )
-        return Courier(terms, self._manner)
+        return Courier(terms, self._manner, self._ledger)
 
     def stream(self, asks: Sequence[Ask], question: Question) -> Iterator[tuple[int, Answer]]:
         """(Number of the ask, its answer) as they come, `max_parallel` under way at once."""
-        if question.kind not in ANSWERED:
+        if question.kind not in self.kinds:
             raise InputError(
                 f"endpoint:{self.identity.name} cannot answer a question of the kind '{question.kind}'"
             )
@@ -202,17 +211,29 @@ class Server:
         """One text a prompt, in order."""
         return self._in_order(prompts, question, repeat=repeat)
 
+    def remember(self, path: Path) -> None:
+        """Count for a run as a whole: go on from what stands in `path`, and write there what happens."""
+        self._ledger = Ledger.read(path)
+        self.__dict__.pop("_courier", None)  # it counts in the ledger before
+
     def facts(self) -> Mapping[str, object]:
         """What is known after the run: models and fingerprints that answered, cost, canaries, warnings."""
-        if "_courier" not in self.__dict__:
-            return Ledger().facts(used=Use(), ceiling=Ceiling())
-        courier = self._courier
-        return courier.ledger.facts(used=courier.purse.used, ceiling=courier.purse.ceiling)
+        return self._ledger.facts(ceiling=self._settings.budget.ceiling())
 
     def _in_order(self, prompts: Sequence[Prompt], question: Question, *, repeat: int = 0) -> list[Answer]:
         asks = [Ask(prompt=prompt, repeat=repeat) for prompt in prompts]
         found = dict(self.stream(asks, question))
         return [found[number] for number in range(len(asks))]
+
+
+class ScoringServer(Server):
+    """One model on a server of completions, which may also give texts back with their log-probabilities."""
+
+    kinds = ANSWERED | {"likelihood"}
+
+    def log_likelihood(self, prompts: Sequence[Prompt]) -> list[Answer]:
+        """One answer a prompt, in order; InputError where the server scores no texts."""
+        return self._in_order(prompts, Question(kind="likelihood"))
 
 
 def _checked(url: str, place: str) -> str:

@@ -17,10 +17,11 @@ from pydantic import BaseModel, Field
 from audit.adapters import with_adapter
 from audit.causalmodels import CausalLM
 from audit.classifiers import Classifier, Regressor, label_names
+from audit.devices import INSTRUCTIONS, best_device, has_instructions
 from audit.encoderdecoders import EncoderDecoder
 from audit.errors import InputError
 from audit.maskedmodels import MaskedLM
-from audit.passes import Loading, Task, best_device, has_bfloat16, usable_threads
+from audit.passes import Loading, Task, usable_threads
 from audit.protocols import Backend
 from audit.reading import Reading
 from audit.records import ModelIdentity
@@ -28,8 +29,8 @@ from audit.shape import Document, Flag, Number, Text, Whole
 from audit.weights import WeightFolder, locate, read_folder, reference_folder
 
 CPU_TOKENS, GPU_TOKENS, LEAST_TOKENS = 1800, 16_384, 256
-WORK_OF_A_PASS = 10**12
-"""Parameters x tokens of a pass at most: large models are asked in small steps, and little is lost when stopped."""
+WORK_OF_A_PASS = {"cpu": 10**12, "mps": 10**13, "cuda": 10**14}
+"""Parameters x tokens of a pass at most: seconds, so that little is lost when a large model is stopped."""
 CLASSIFIER, CAUSAL, MASKED, WRITER = (
     "classifier", "causal language model", "masked language model", "encoder-decoder model",
 )  # fmt: skip
@@ -197,12 +198,13 @@ class HuggingFace(Document):
     def _loading(self, task: Task, weights: WeightFolder) -> Loading:
         device = best_device() if self.device == "auto" else self.device
         most = CPU_TOKENS if device == "cpu" else GPU_TOKENS
-        if device == "cpu" and self.dtype == "bfloat16" and not has_bfloat16():
+        if device == "cpu" and not has_instructions(self.dtype):
+            lacking = ", ".join(name for name in INSTRUCTIONS[self.dtype] if "_" in name)
             raise InputError(
-                f"{self.name}: this processor has no instructions for bfloat16 (avx512_bf16, amx_bf16) and would take "
+                f"{self.name}: this processor has no instructions for {self.dtype} ({lacking}) and would take "
                 "several times as long as with float32; leave 'dtype' out"
             )
-        fitting = max(LEAST_TOKENS, min(most, WORK_OF_A_PASS // max(1, weights.parameters)))
+        fitting = max(LEAST_TOKENS, min(most, WORK_OF_A_PASS[device] // max(1, weights.parameters)))
         return Loading(
             task=task,
             dtype=self.dtype,

@@ -4,12 +4,10 @@ import json
 import math
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -612,62 +610,3 @@ def test_sixty_four_at_once_reach_nine_tenths_of_what_latency_allows() -> None:
         process.kill()
     assert not [answer for answer in got if answer.error]
     assert 15 / taken >= 0.9
-
-
-# ---------------------------------------------------------------- a server of another project
-
-
-@pytest.fixture
-def transformers_server(tmp_path: Path) -> Any:
-    """Address and model of `transformers serve` with a tiny chat model; it needs fastapi and uvicorn."""
-    pytest.importorskip("fastapi")
-    pytest.importorskip("uvicorn")
-    import tiny_models
-
-    folder = tiny_models.causal(tmp_path / "tiny", tokenizer=tiny_models.bytepairs(chat=True))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [str(Path(sys.executable).with_name("transformers")), "serve", str(folder), "--port", str(port)]
-    said = tmp_path / "server.log"
-    with said.open("w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "HF_HUB_OFFLINE": "1"})
-        try:
-            until = time.monotonic() + 120
-            while True:
-                try:
-                    with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1):
-                        break
-                except OSError:
-                    assert process.poll() is None and time.monotonic() < until, said.read_text()[-2000:]
-                    time.sleep(0.5)
-            yield f"http://127.0.0.1:{port}/v1", str(folder)
-        finally:
-            process.terminate()
-            process.wait(20)
-
-
-@pytest.mark.slow
-def test_a_local_server_of_transformers_is_asked_in_words(transformers_server: tuple[str, str]) -> None:
-    url, model = transformers_server
-    backend = Endpoint.model_validate(
-        {
-            "model": 1,
-            "kind": "endpoint",
-            "name": model,
-            "url": url,
-            "max_parallel": 4,
-            "timeout_s": 60,
-            "canaries": 1,
-        }
-    ).open()
-    got = answers(
-        backend, ["Answer Yes or No.", "Should they be invited?"], Question(kind="generate", max_tokens=5)
-    )
-    assert not [answer.error for answer in got if answer.error]
-    assert all(isinstance(answer.text, str) for answer in got)
-    assert all(answer.tokens > 0 for answer in got)
-    chosen = answers(backend, ["Should they be invited? Answer Yes or No."], CHOOSE)
-    assert chosen[0].error is None and chosen[0].scores is None
-    assert any(what.startswith("log-probabilities") for what in backend.facts()["changed"])
-    assert backend.facts()["canaries"] == {"asked": 1, "compared": 1, "moved": []}

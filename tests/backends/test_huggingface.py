@@ -447,7 +447,7 @@ def test_a_device_that_is_not_there_is_named(made: Callable[[str], Path]) -> Non
     import torch
 
     missing = "mps" if torch.cuda.is_available() else "cuda"
-    with pytest.raises(InputError, match="the model cannot be loaded: "):
+    with pytest.raises(InputError, match=f"'device' is {missing}, but torch finds none here"):
         opened(made("BertForSequenceClassification"), device=missing).classify(PROMPTS)
 
 

@@ -13,8 +13,8 @@ import pytest
 import tiny_models
 
 from audit.backends.huggingface import HuggingFace
+from audit.devices import has_instructions
 from audit.errors import InputError
-from audit.passes import has_bfloat16
 from audit.records import Message, Prompt
 
 pytest.importorskip("peft")
@@ -227,12 +227,12 @@ def test_bfloat16_is_for_processors_that_have_instructions_for_it(tmp_path: Path
         ("fpu amx_bf16 amx_tile", True),
     ):
         listing.write_text(f"model name\t: x\nflags\t\t: {flags}\n")
-        assert has_bfloat16(listing) is has
-    assert has_bfloat16(tmp_path / "nothing")
+        assert has_instructions("bfloat16", listing) is has
+    assert has_instructions("bfloat16", tmp_path / "nothing")
 
 
 def test_bfloat16_without_instructions_is_refused_before_anything_is_loaded(base: Path) -> None:
-    if has_bfloat16():
+    if has_instructions("bfloat16"):
         assert opened(base, dtype="bfloat16", device="cpu").classify(ASKED)[0].error is None
         return
     with pytest.raises(InputError, match="has no instructions for bfloat16"):

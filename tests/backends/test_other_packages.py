@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import importlib
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from small_suites import write_suite
 
 from audit.errors import InputError
 from audit.modelfile import open_model
 from audit.protocols import Chooses
 from audit.records import Message, Prompt
+from audit.runs import read_run
+
+ROOT = Path(__file__).parent.parent.parent
 
 CODE = """
 from typing import Literal
@@ -96,3 +102,53 @@ def test_a_package_that_brings_something_else_is_told_in_one_sentence(
     install(target)
     with pytest.raises(InputError, match=message):
         open_model("coin:Yes")
+
+
+PROJECT = """
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+
+[project]
+name = "coin-for-audit"
+version = "1.0"
+
+[project.entry-points."audit.backends"]
+coin = "coin_for_audit:CoinFile"
+
+[tool.hatch.build.targets.wheel]
+include = ["coin_for_audit.py"]
+"""
+
+
+def test_a_package_that_pip_installed_brings_a_kind_that_whole_runs_use(tmp_path: Path) -> None:
+    project, site = tmp_path / "project", tmp_path / "site-packages"
+    project.mkdir()
+    (project / "pyproject.toml").write_text(PROJECT)
+    (project / "coin_for_audit.py").write_text(CODE)
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--no-index",
+         "--target", str(site), str(project)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    path = os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH", "")])])
+    environment = {**os.environ, "PYTHONPATH": path, "AUDIT_CACHE": str(tmp_path / "cache")}
+
+    def audit(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "audit", *words],
+            capture_output=True, text=True, cwd=ROOT, check=False, env=environment,
+        )  # fmt: skip
+
+    suite = str(write_suite(tmp_path))
+    ended = audit("run", suite, "--model", "coin:Yes", "-o", str(tmp_path / "out"))
+    assert ended.returncode == 0, ended.stderr
+    run = read_run(next((tmp_path / "out").iterdir()))
+    assert run.manifest["model"]["kind"] == "coin" and run.manifest["model"]["name"] == "Yes"
+    assert run.manifest["complete"] is True and not (run.responses["error"] != "").any()
+    effect = run.effects[run.effects["metric"] == "choice_logit"]["estimate"]
+    assert (
+        len(effect) and (effect == 0).all()
+    )  # a coin that always falls on the same side tells no groups apart
+    wrong = audit("run", suite, "--model", "coins:Yes", "-o", str(tmp_path / "out"))
+    assert wrong.returncode == 2 and "did you mean 'coin'" in wrong.stderr and "Traceback" not in wrong.stderr

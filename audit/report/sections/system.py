@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from audit.records import Run
 from audit.report import facts, numbers
@@ -43,8 +44,13 @@ def _service(run: Run) -> list[tuple[str, Number]]:
 
 
 def _warnings(run: Run) -> list[str]:
-    found = facts.mapping(run.manifest, "service").get("warnings")
-    return [str(each) for each in found] if isinstance(found, list | tuple) else []
+    """What servers told that a reader has to know, of the audited model and of those that read its answers."""
+    found = list(facts.mapping(run.manifest, "service").get("warnings") or ())
+    readers: Any = run.manifest.get("second_models") or ()
+    for reader in readers:
+        told = facts.mapping(reader, "service").get("warnings") or ()
+        found += [f"{facts.text(reader, 'metric')} by {facts.text(reader, 'model')}: {each}" for each in told]
+    return [str(each) for each in found]
 
 
 def _entries(found: Mapping[str, object], record: str, field: str) -> list[tuple[str, Number]]:

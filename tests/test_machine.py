@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+
+import pytest
+
+from audit.machine import LIBRARIES, WHERE_USED, versions
+
+
+def test_versions_of_optional_libraries_are_told_where_they_were_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module in WHERE_USED:
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    assert set(versions()) == {"python", *LIBRARIES}
+    monkeypatch.setitem(sys.modules, "peft", ModuleType("peft"))
+    monkeypatch.setitem(sys.modules, "sentence_transformers", ModuleType("sentence_transformers"))
+    assert set(versions()) == {"python", *LIBRARIES, "peft", "sentence-transformers"}
+    assert versions()["peft"] not in ("", "not installed")
