@@ -164,6 +164,10 @@ class Axis(Document, serialize_by_alias=True):
 
     def slots(self) -> frozenset[str]:
         """Every slot that this axis sets: forms, terms, what is derived of them, and the names that its groups have."""
+        return self._slots
+
+    @cached_property
+    def _slots(self) -> frozenset[str]:
         found: set[str] = set()
         for group in self.groups.values():
             terms = {*group.terms, *(key for words in group.agree.values() for key in words)}

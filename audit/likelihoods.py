@@ -113,7 +113,8 @@ def _in_batches(loaded: Loaded, lines: Sequence[_Line], *, budget: int) -> Itera
         values = iter(loaded.token_log_probs([Row(ids=list(line.ids)) for line in chosen], needs))
         return [[next(values) for _ in line.needs] for line in chosen]
 
-    for index, found in loaded.in_passes(lengths, ask, budget=_most(loaded, budget)):
+    most = _most(loaded, budget) if loaded.output_layer is None else budget
+    for index, found in loaded.in_passes(lengths, ask, budget=most):
         yield lines[index].text, found
 
 

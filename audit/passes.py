@@ -20,6 +20,7 @@ from audit.buckets import batches
 from audit.devices import is_there
 from audit.errors import InputError
 from audit.memory import Room, in_passes
+from audit.projection import Need, hidden_states, of_tokens, output_layer
 from audit.records import Answer
 from audit.weights import WeightFolder
 
@@ -71,6 +72,8 @@ class Loaded:
     """Whether rows of different lengths may share a pass (right-padded) without changing each other's answers."""
     writes: bool = False
     """Whether it is an encoder with a decoder that is given a target."""
+    output_layer: Any = None
+    """The layer that makes logits of hidden states, where nothing else happens to them."""
     room: Room = field(default_factory=Room)
     """What did not fit into memory so far."""
     lock: Lock = field(default_factory=Lock)
@@ -121,24 +124,19 @@ class Loaded:
             found: Tensor = self.model(**arguments).logits
         return found[:, places] if keep and not self.keeps else found
 
-    def token_log_probs(self, rows: Sequence[Row], needs: Sequence[tuple[int, int, int]]) -> list[float]:
+    def token_log_probs(self, rows: Sequence[Row], needs: Sequence[Need]) -> list[float]:
         """log p(token) at position `at` of a row (log-softmax in fp32), for each need (row, at, token).
 
         Logits are made only for positions that somebody needs, and each position's softmax once.
         """
-        import torch
-
+        if self.output_layer is not None:
+            with hidden_states(self.output_layer) as reached:
+                self.logits(rows)
+            return of_tokens(reached[0], needs, words=self.words, layer=self.output_layer)
         keep = sorted({at for _, at, _ in needs})
         column = {at: number for number, at in enumerate(keep)}
-        places = {
-            place: number for number, place in enumerate(dict.fromkeys((row, at) for row, at, _ in needs))
-        }
         logits = self.logits(rows, keep=keep)
-        chosen = logits[[row for row, _ in places], [column[at] for _, at in places]].float().log_softmax(-1)
-        lines = torch.tensor([places[row, at] for row, at, _ in needs], device=self.device)
-        tokens = torch.tensor([token for _, _, token in needs], device=self.device)
-        found: list[float] = chosen[lines, tokens].tolist()
-        return found
+        return of_tokens(logits, [(row, column[at], token) for row, at, token in needs], words=self.words)
 
     def too_long(self, tokens: int) -> Answer | None:
         """The failed record of a prompt that the model cannot read whole."""
@@ -297,7 +295,17 @@ def _ready(model: Any, tokenizer: Any, *, device: str, writes: bool) -> Loaded:
         pads=True,
         writes=writes,
     )
-    return loaded if _pads(loaded) else replace(loaded, pads=False)
+    return replace(loaded, pads=_pads(loaded), output_layer=_output_layer(loaded))
+
+
+def _output_layer(loaded: Loaded) -> Any:
+    """The layer that makes the logits of a language model, tried with two short texts."""
+    rows = loaded.encode(SELF_TEST)
+    if not all(0 < len(row.ids) <= loaded.limit for row in rows):
+        return None
+    if loaded.writes:
+        rows = [replace(row, target=row.ids) for row in rows]
+    return output_layer(loaded.model, lambda: loaded.logits(rows))
 
 
 def _free_token(tokenizer: Any, *, last: int, words: int) -> int:

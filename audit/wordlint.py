@@ -58,9 +58,10 @@ def _leaks(suite: Suite, axes: Mapping[str, Axis]) -> Iterator[str]:
     own = {f"template {template.id}": template.group for template in suite.templates}
     for where, texts in _written(suite):
         literal = " \n ".join(wording(text) for text in texts)
+        folded = literal.casefold()
         for axis, known in patterns.items():
             for word, group in known.items():
-                if own.get(where) != group and _stands_in(word, literal):
+                if own.get(where) != group and word.casefold() in folded and _stands_in(word, literal):
                     yield f"{where} writes '{word}', a word of the group '{group}' ({axis}); use a slot"
 
 

@@ -22,3 +22,24 @@ def test_the_quick_form_of_the_expansion_benchmark_finds_the_same_ids_in_another
     assert made and int(made[1].replace(",", "")) >= 2000
     assert re.fullmatch(r"texts put together and hashed, nothing else: [\d.]+ s; share of it [\d.]+", ceiling)
     assert ids == "ids with another order and another hash seed: the same"
+
+
+def test_the_quick_form_of_the_likelihood_benchmark_finds_the_numbers_of_unbatched_calls() -> None:
+    command = [sys.executable, ROOT / "benchmarks" / "harness.py", "--made", "12", "--tiny", "--alone"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=300, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+    assert done.returncode == 0, done.stderr
+    size, _, ours, plain, same = done.stdout.splitlines()
+    assert size.startswith("12 pairs")
+    assert ours.startswith("audit run") and plain.startswith("transformers")
+    assert ours.split()[-2] == plain.split()[-2] != "1.000000"
+    assert same.endswith("the same to 0.0001")
+
+
+def test_the_likelihood_benchmark_says_where_the_pairs_are_missing(tmp_path: Path) -> None:
+    command = [sys.executable, ROOT / "benchmarks" / "harness.py", "--pairs", tmp_path / "pairs.csv"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "pairs.csv is not there" in line

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny_models
+import torch
+
+from audit.passes import Loading, load
+from audit.projection import hidden_states, of_tokens
+
+LOADING = Loading(task="choose", dtype="float32", device="cpu", threads=1, batch_tokens=1000)
+CHANGED = {
+    "Gemma2ForCausalLM": {"head_dim": 16, "final_logit_softcapping": 3.0},
+    "GraniteForCausalLM": {"logits_scaling": 8.0},
+    "CohereForCausalLM": {"logit_scale": 0.25},
+}
+"""Architectures that do something to the logits after the last layer."""
+
+
+def changed(folder: Path, architecture: str) -> Path:
+    config = {**tiny_models.LLAMA, "pad_token_id": 1, **CHANGED[architecture]}
+    return tiny_models.save(
+        folder, model=architecture, tokenizer=tiny_models.bytepairs(begins=True), **config
+    )
+
+
+@pytest.mark.parametrize("architecture", tiny_models.CAUSAL)
+def test_the_layer_that_makes_the_logits_is_found(architecture: str, tmp_path: Path) -> None:
+    loaded = load(tiny_models.causal(tmp_path, architecture), LOADING)
+    assert loaded.output_layer is loaded.model.get_output_embeddings()
+
+
+@pytest.mark.parametrize("architecture", CHANGED)
+def test_where_logits_are_changed_after_the_layer_it_is_not_used(architecture: str, tmp_path: Path) -> None:
+    loaded = load(changed(tmp_path, architecture), LOADING)
+    assert loaded.output_layer is None
+    rows = loaded.encode(["Emily has a car.", "Greg has a car, a loan and an old friend."])
+    with torch.inference_mode():
+        logs = loaded.logits(rows).double().log_softmax(-1)
+    needs = [(row, at, at + 7) for row in (1, 0) for at in range(len(rows[row].ids))]
+    expected = [float(logs[need]) for need in needs]
+    assert loaded.token_log_probs(rows, needs) == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_layer_works_on_the_needed_positions_alone(tmp_path: Path) -> None:
+    loaded = load(tiny_models.causal(tmp_path, "LlamaForCausalLM"), LOADING)
+    rows = loaded.encode(["Emily has a car.", "Greg has a car, a loan and an old friend."])
+    worked: list[int] = []
+    loaded.output_layer.register_forward_hook(
+        lambda _module, _inputs, out: worked.append(out.numel() // out.shape[-1])
+    )
+    loaded.token_log_probs(rows, [(0, 2, 5), (1, 4, 9), (1, 4, 11)])
+    assert worked == [1, 2]
+
+
+def test_a_pass_that_fails_leaves_the_layer_as_it_was(tmp_path: Path) -> None:
+    loaded = load(tiny_models.causal(tmp_path, "LlamaForCausalLM"), LOADING)
+    (row,) = loaded.encode(["Emily has a car."])
+    with pytest.raises(RuntimeError, match="memory"), hidden_states(loaded.output_layer):
+        raise RuntimeError("out of memory")
+    assert loaded.logits([row]).shape[1] == len(row.ids)
+
+
+@pytest.mark.parametrize("words", [7, 40_000, 150_000])
+@pytest.mark.parametrize("with_layer", [True, False])
+def test_log_probabilities_are_those_of_a_whole_softmax(words: int, with_layer: bool) -> None:
+    torch.manual_seed(0)
+    layer: Any = torch.nn.Linear(5, words) if with_layer else None
+    states = torch.randn(3, 30, 5 if with_layer else words)
+    draw = random.Random(0)
+    needs = [(draw.randrange(3), draw.randrange(30), draw.randrange(words)) for _ in range(200)]
+    with torch.inference_mode():
+        logs = (states if layer is None else layer(states)).double().log_softmax(-1)
+    found = of_tokens(states, needs, words=words, layer=layer)
+    assert found == pytest.approx([float(logs[need]) for need in needs], abs=1e-5)
+
+
+def test_no_need_is_no_number() -> None:
+    assert of_tokens(torch.randn(2, 3, 4), [], words=4) == []
