@@ -67,7 +67,6 @@ def check(
     All prompts are written to the file `prompts` where one is named.
     """
     import numpy as np
-    import pandas as pd
 
     from audit.lint import lint
     from audit.policy import load_policy
@@ -86,7 +85,7 @@ def check(
             if write is not None:
                 write(part.prompts)
     by_arm = {arm: np.unique(np.concatenate(found)) for arm, found in tally.ids.items()}
-    shown = pd.concat(tally.shown) if tally.shown else PROMPTS.frame()
+    shown = PROMPTS.stack(tally.shown)
     return Checked(
         suite=suite,
         distinct=len(np.unique(np.concatenate([*by_arm.values(), np.array([], np.uint64)]))),

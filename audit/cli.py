@@ -123,7 +123,7 @@ def run(
                 folder = pipeline.run(
                     suite, model=model, output=output, policy=policy, again=again, progress=shown
                 )
-            finished = read_run(folder)
+            finished = read_run(folder, only=("effects",))
             console.results(console.out(), finished)
             if str(finished.manifest["finished_at"]) < started_at:
                 console.say(console.out(), "This run was finished before; --again starts another.")

@@ -38,6 +38,29 @@ class Members:
     side: Ints
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entries:
+    """The same, one entry for each kind of row and contrast, so that the members of some contrasts can be had alone."""
+
+    kind: Ints
+    """Which kind each row is of."""
+    owner: Ints
+    """The kind that each entry belongs to; they are sorted by it."""
+    contrast: Ints
+    side: Ints
+
+    def sizes(self, count: int) -> Ints:
+        """How many members each of `count` contrasts has."""
+        rows = np.bincount(self.kind, minlength=int(self.owner.max(initial=-1)) + 1)
+        found = np.bincount(self.contrast, weights=rows[self.owner], minlength=count)
+        return np.asarray(found, np.intp)
+
+    def members(self, start: int, stop: int) -> Members:
+        """Those of the contrasts from `start` to before `stop`, which are numbered from 0."""
+        mine = (self.contrast >= start) & (self.contrast < stop)
+        return _expand(self.kind, self.owner[mine], self.contrast[mine] - start, self.side[mine])
+
+
 @dataclass(frozen=True, kw_only=True)
 class Contrasts:
     """All comparisons of a run, in order. `group_a` is `*` for the mean of the other groups.
@@ -97,18 +120,37 @@ class Contrasts:
         a = [place.get(self.group_a[number], -1 - own) for number, own in zip(numbers, b, strict=True)]
         return np.array([a, b], dtype=np.intp).T.reshape(-1, 2)
 
+    def part(self, start: int, stop: int) -> Contrasts:
+        """The contrasts from `start` to before `stop`."""
+        columns = {
+            name: getattr(self, name)[start:stop] for name in ("axis", "stratum", "group_a", "group_b")
+        }
+        return replace(self, **columns)
+
     def of_pairs(self, pairs: pd.DataFrame) -> Members:
         """Contrasts of pairs (columns axis, stratum, group_a, group_b): pooled, by stratum, against the others."""
-        return members_of(self._pair_keys, pairs, ["axis", "group_a", "group_b"])
+        return self.entries_of_pairs(pairs).members(0, len(self))
 
     def of_groups(self, rows: pd.DataFrame) -> Members:
         """Contrasts of single rows (columns axis, stratum, group): side 1 for b, 0 for a or for the others."""
-        return members_of(self._group_keys, rows, ["axis", "group"])
+        return self.entries_of_groups(rows).members(0, len(self))
 
     def of_controls(self, pairs: pd.DataFrame) -> Members:
         """Contrasts of same-group pairs: those of both groups, each side with equal weight."""
+        return self.entries_of_controls(pairs).members(0, len(self))
+
+    def entries_of_pairs(self, pairs: pd.DataFrame) -> Entries:
+        """What `of_pairs` is made of."""
+        return entries_of(self._pair_keys, pairs, ["axis", "group_a", "group_b"])
+
+    def entries_of_groups(self, rows: pd.DataFrame) -> Entries:
+        """What `of_groups` is made of."""
+        return entries_of(self._group_keys, rows, ["axis", "group"])
+
+    def entries_of_controls(self, pairs: pd.DataFrame) -> Entries:
+        """What `of_controls` is made of."""
         rows = pairs[["axis", "stratum"]].assign(group=pairs["group_a"])
-        return members_of(self._control_keys, rows, ["axis", "group"])
+        return entries_of(self._control_keys, rows, ["axis", "group"])
 
     @cached_property
     def _pair_keys(self) -> pd.DataFrame:
@@ -263,11 +305,17 @@ def keys_of(columns: tuple[str, ...], rows: Iterator[tuple[object, ...]]) -> pd.
 
 def members_of(keys: pd.DataFrame, rows: pd.DataFrame, on: list[str]) -> Members:
     """Rows met with keys by their columns `on`, for all strata together and for the row's own stratum."""
+    found = entries_of(keys, rows, on)
+    return found.members(0, int(found.contrast.max(initial=-1)) + 1)
+
+
+def entries_of(keys: pd.DataFrame, rows: pd.DataFrame, on: list[str]) -> Entries:
+    """The same as entries of kinds of rows: rows that are alike in stratum and in the columns `on` are of one kind."""
     import pandas as pd
 
     if keys.empty or rows.empty:
         none = np.zeros(0, dtype=np.intp)
-        return Members(row=none, contrast=none, side=none)
+        return Entries(kind=none, owner=none, contrast=none, side=none)
     groups = rows.groupby(["stratum", *on], sort=False, observed=True)
     kind = np.asarray(groups.ngroup(), np.intp)
     first = np.unique(kind, return_index=True)[1]
@@ -275,12 +323,13 @@ def members_of(keys: pd.DataFrame, rows: pd.DataFrame, on: list[str]) -> Members
     own = kinds.merge(keys[keys["stratum"] != ALL], on=["stratum", *on])
     pooled = kinds.drop(columns="stratum").merge(keys[keys["stratum"] == ALL], on=on)
     table = pd.concat([own, pooled]).sort_values("kind", kind="stable")
-    return _expand(kind, *(table[name].to_numpy(np.intp) for name in ("kind", "contrast", "side")))
+    columns = {name: table[name].to_numpy(np.intp) for name in ("contrast", "side")}
+    return Entries(kind=kind, owner=table["kind"].to_numpy(np.intp), **columns)
 
 
 def _expand(kind: Ints, owner: Ints, contrast: Ints, side: Ints) -> Members:
     """For every row the entries of its kind, which stand together in the order of their owners."""
-    sizes = np.bincount(owner, minlength=int(kind.max()) + 1)
+    sizes = np.bincount(owner, minlength=int(kind.max(initial=-1)) + 1)
     starts = np.cumsum(sizes) - sizes
     times = sizes[kind]
     row = np.repeat(np.arange(len(kind)), times)

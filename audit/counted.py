@@ -6,7 +6,7 @@ A rate of right answers leaves out those whose right answer nobody knows.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,19 +32,26 @@ ROWS = ("prompt_id", "item", *CATEGORIES, "value", "answers", "lost", "value_a",
 
 
 def by_metric(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The rows of each metric, with the columns that numbers are made from."""
+    """The rows of each metric, with the columns that numbers are made from; not copied where they stand together."""
     columns = [name for name in ROWS if name in table.columns]
     metrics = table["metric"].astype("category")
     codes = metrics.cat.codes.to_numpy()
     small = compact(table[columns])
-    return {
-        str(name): small.iloc[np.flatnonzero(codes == n)] for n, name in enumerate(metrics.cat.categories)
-    }
+    return {str(name): small.iloc[_where(codes == n)] for n, name in enumerate(metrics.cat.categories)}
+
+
+def _where(mine: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> slice | np.ndarray[Any, np.dtype[np.intp]]:
+    """Places of these rows; as a slice, which is a view, where they follow each other."""
+    rows = np.flatnonzero(mine)
+    if len(rows) and rows[-1] - rows[0] == len(rows) - 1:
+        return slice(int(rows[0]), int(rows[-1]) + 1)
+    return rows
 
 
 def compact(table: pd.DataFrame) -> pd.DataFrame:
     """The table with words that repeat as categories, which are cheap to select and to compare."""
-    return table.astype({name: "category" for name in CATEGORIES if name in table.columns})
+    words = [name for name in CATEGORIES if name in table.columns and table[name].dtype != "category"]
+    return table.astype(dict.fromkeys(words, "category"))
 
 
 def counted(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:

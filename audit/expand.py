@@ -51,12 +51,10 @@ class _Rows:
 
 def expand(suite: Suite, axes: Mapping[str, Axis], *, ask: str = "") -> Expansion:
     """Every prompt and pair of the suite; `ask` is the question in words, with slots, for models that read it."""
-    import pandas as pd
-
     parts = list(expand_parts(suite, axes, ask=ask))
     return Expansion(
-        prompts=pd.concat([part.prompts for part in parts], ignore_index=True),
-        pairs=pd.concat([part.pairs for part in parts], ignore_index=True),
+        prompts=PROMPTS.stack([part.prompts for part in parts]),
+        pairs=PAIRS.stack([part.pairs for part in parts]),
         excluded=parts[-1].excluded,
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import os
 import platform
 import sys
@@ -80,3 +82,17 @@ def _processor() -> str:
     lines = listing.read_text(encoding="utf-8").splitlines() if listing.exists() else []
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(named, platform.processor() or platform.machine())
+
+
+def give_back_memory() -> None:
+    """Gives memory that was let go back to the system: what large tables leave behind would else stay with the process.
+
+    Libraries and the C library keep freed memory for later; between the steps of a run there is no such later.
+    """
+    gc.collect()
+    if (arrow := sys.modules.get("pyarrow")) is not None:
+        arrow.default_memory_pool().release_unused()
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)

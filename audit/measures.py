@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
 from audit import stats
 from audit.bands import Controls, noise_band
-from audit.contrasts import Contrasts, Members
+from audit.contrasts import Contrasts, Entries, Members
 from audit.protocols import Summary
 from audit.records import ALL
 from audit.stats import Between, Estimates, Floats, Ints, Sample
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
+
+AT_ONCE = 500_000
+"""Members of contrasts that numbers are made of at once; a pair is a member of several contrasts."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,7 +86,19 @@ def signed(
 ) -> Measured:
     """Pairs (columns of DELTAS) of a score: differences of means, or the `summary` of both groups' means."""
     codes, control_codes = codes_of(rows, controls)
-    every = terms.contrasts.of_pairs(rows)
+    entries = terms.contrasts.entries_of_pairs(rows)
+    parts = [
+        _signed(rows, codes, entries.members(start, stop), part, summary=summary)
+        for start, stop, part in _parts(entries, terms)
+    ]
+    between = stats.minus if summary is None else summary.between
+    return replace(joined(parts), control=band(controls, control_codes, terms, between))
+
+
+def _signed(
+    rows: pd.DataFrame, codes: Codes, every: Members, terms: Terms, *, summary: Summary | None
+) -> Measured:
+    """The same for some contrasts, without the noise band."""
     members = known_of(every, rows["delta"].to_numpy(float))
     at, count = codes.at(members.row), len(terms.contrasts)
     a, b = _both_sides(rows, members)
@@ -88,60 +106,67 @@ def signed(
     two_sided = _stack(
         sample_of(members.contrast, a, 0, at, count), sample_of(members.contrast, b, 1, at, count)
     )
-    between = stats.minus if summary is None else summary.between
     if summary is None:
         estimates = stats.difference(paired, fixed=terms.fixed)
     else:
-        estimates = stats.jackknife(two_sided, between, fixed=terms.fixed)
+        estimates = stats.jackknife(two_sided, summary.between, fixed=terms.fixed)
     mean_a, mean_b = stats.means(two_sided)
     spread = stats.spread(paired)
+    nothing = np.full(count, np.nan)
     return Measured(
         estimates=estimates, mean_a=mean_a, mean_b=mean_b,
-        standardised=np.full(count, np.nan) if summary else standardised(estimates.value, spread, mean_a, mean_b),
-        shares=shares_of(paired, terms), counts=counts_of(every, members, codes, terms),
-        control=band(controls, control_codes, terms, between),
+        standardised=nothing if summary else standardised(estimates.value, spread, mean_a, mean_b),
+        shares=shares_of(paired, terms), counts=counts_of(every, members, codes, terms), control=nothing,
     )  # fmt: skip
 
 
 def unsigned(rows: pd.DataFrame, controls: pd.DataFrame, terms: Terms) -> Measured:
     """Pairs of a PairMetric: mean over pairs of different groups minus mean over control pairs of the same groups."""
     codes, control_codes = codes_of(rows, controls)
-    count = len(terms.contrasts)
-    every = terms.contrasts.of_pairs(rows)
-    members = known_of(every, rows["delta"].to_numpy(float))
-    floor = known_of(terms.contrasts.of_controls(controls), controls["delta"].to_numpy(float))
-    at = codes.at(members.row)
-    swap = sample_of(members.contrast, rows["delta"].to_numpy(float)[members.row], 1, at, count)
-    same = controls["delta"].to_numpy(float)[floor.row]
-    sample = _stack(sample_of(floor.contrast, same, 0, control_codes.at(floor.row), count), swap)
-    mean_a, mean_b = stats.means(sample)
-    a, b = _both_sides(rows, members)
-    nothing = np.full(count, np.nan)
-    return Measured(
-        estimates=stats.difference(sample, fixed=terms.fixed), mean_a=mean_a, mean_b=mean_b, standardised=nothing,
-        shares=shares_of(sample_of(members.contrast, b - a, None, at, count), terms),
-        counts=counts_of(every, members, codes, terms), control=nothing,
-    )  # fmt: skip
+    entries, floors = terms.contrasts.entries_of_pairs(rows), terms.contrasts.entries_of_controls(controls)
+    delta, same = rows["delta"].to_numpy(float), controls["delta"].to_numpy(float)
+    found = []
+    for start, stop, part in _parts(entries, terms):
+        every, count = entries.members(start, stop), stop - start
+        members, floor = known_of(every, delta), known_of(floors.members(start, stop), same)
+        at = codes.at(members.row)
+        swap = sample_of(members.contrast, delta[members.row], 1, at, count)
+        own = sample_of(floor.contrast, same[floor.row], 0, control_codes.at(floor.row), count)
+        sample = _stack(own, swap)
+        mean_a, mean_b = stats.means(sample)
+        a, b = _both_sides(rows, members)
+        nothing = np.full(count, np.nan)
+        found.append(Measured(
+            estimates=stats.difference(sample, fixed=terms.fixed), mean_a=mean_a, mean_b=mean_b,
+            standardised=nothing, control=nothing,
+            shares=shares_of(sample_of(members.contrast, b - a, None, at, count), part),
+            counts=counts_of(every, members, codes, part),
+        ))  # fmt: skip
+    return joined(found)
 
 
 def unpaired(rows: pd.DataFrame, terms: Terms, *, summary: Summary | None = None) -> Measured:
     """Single scores (columns axis, stratum, group, cluster, name, template, value): differences of group means."""
     codes, _ = codes_of(rows, rows.iloc[:0])
     value = rows["value"].to_numpy(float)
-    every = terms.contrasts.of_groups(rows)
-    members = known_of(every, value)
-    at, count = codes.at(members.row), len(terms.contrasts)
-    sample = sample_of(members.contrast, value[members.row], members.side, at, count)
-    mean_a, mean_b = stats.means(sample)
-    if summary is None:
-        estimates = stats.difference(sample, fixed=terms.fixed)
-    else:
-        estimates = stats.jackknife(sample, summary.between, fixed=terms.fixed)
-    nothing = np.full(count, np.nan)
-    return Measured(
-        estimates=estimates, mean_a=mean_a, mean_b=mean_b, standardised=nothing,
-        shares=(nothing, nothing), counts=counts_of(every, members, codes, terms), control=nothing,
-    )  # fmt: skip
+    entries = terms.contrasts.entries_of_groups(rows)
+    found = []
+    for start, stop, part in _parts(entries, terms):
+        every, count = entries.members(start, stop), stop - start
+        members = known_of(every, value)
+        at = codes.at(members.row)
+        sample = sample_of(members.contrast, value[members.row], members.side, at, count)
+        mean_a, mean_b = stats.means(sample)
+        if summary is None:
+            estimates = stats.difference(sample, fixed=terms.fixed)
+        else:
+            estimates = stats.jackknife(sample, summary.between, fixed=terms.fixed)
+        nothing = np.full(count, np.nan)
+        found.append(Measured(
+            estimates=estimates, mean_a=mean_a, mean_b=mean_b, standardised=nothing,
+            shares=(nothing, nothing), counts=counts_of(every, members, codes, part), control=nothing,
+        ))  # fmt: skip
+    return joined(found)
 
 
 def within_answers(rows: pd.DataFrame) -> pd.DataFrame:
@@ -158,6 +183,37 @@ def within_answers(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 # ------------------------------------------------------------- parts
+
+
+def _parts(entries: Entries, terms: Terms) -> Iterator[tuple[int, int, Terms]]:
+    """The contrasts in parts of about `AT_ONCE` members, so that memory hangs on rows, not on contrasts times rows."""
+    sizes = entries.sizes(len(terms.contrasts))
+    start, held = 0, 0
+    for stop, size in enumerate([*sizes.tolist(), 0], start=1):
+        held += size
+        if stop > len(sizes) or (held > AT_ONCE and stop < len(sizes)):
+            end = min(stop, len(sizes))
+            part = replace(terms, contrasts=terms.contrasts.part(start, end), levels=terms.levels[start:end])
+            yield start, end, part
+            start, held = end, 0
+
+
+def joined(parts: Sequence[T]) -> T:
+    """The numbers of several parts of the contrasts, as those of all of them."""
+    return cast("T", _joined(parts))
+
+
+def _joined(parts: Sequence[Any]) -> Any:
+    first = parts[0]
+    if len(parts) == 1 or first is None:
+        return first
+    if isinstance(first, np.ndarray):
+        return np.concatenate(parts)
+    if isinstance(first, tuple):
+        return tuple(_joined(each) for each in zip(*parts, strict=True))
+    return replace(
+        first, **{f.name: _joined([getattr(part, f.name) for part in parts]) for f in fields(first)}
+    )
 
 
 def codes_of(rows: pd.DataFrame, controls: pd.DataFrame) -> tuple[Codes, Codes]:
@@ -236,11 +292,11 @@ def band(controls: pd.DataFrame, codes: Codes, terms: Terms, between: Between) -
     """Half-width of the noise band of every contrast: signs drawn by cluster and by name, the wider of both."""
     band = np.full(len(terms.contrasts), np.nan)
     a, b = controls["value_a"].to_numpy(float), controls["value_b"].to_numpy(float)
+    places = _places(controls, terms.contrasts, ~np.isnan(a) & ~np.isnan(b))
     for (axis, stratum), numbers in terms.contrasts.blocks.items():
         groups = terms.contrasts.groups[axis]
-        mine = (controls["axis"] == axis) & controls["group_a"].isin(groups) & ~np.isnan(a) & ~np.isnan(b)
-        rows = np.flatnonzero(mine & ((controls["stratum"] == stratum) | (stratum == ALL)))
-        column = np.searchsorted(groups, controls["group_a"].to_numpy(object)[rows].astype(str))
+        rows = places.get((axis, stratum), np.zeros(0, dtype=np.intp))
+        column = np.searchsorted(groups, controls["group_a"].iloc[rows].to_numpy(object).astype(str))
         if not len(rows):
             continue
         band[numbers] = 0.0
@@ -248,7 +304,24 @@ def band(controls: pd.DataFrame, codes: Codes, terms: Terms, between: Between) -
             drawn = Controls(
                 value_a=a[rows], value_b=b[rows], column=column, unit=unit[rows], columns=len(groups)
             )
-            places = terms.contrasts.columns(numbers)
-            half = noise_band(drawn, places, terms.levels[numbers], between=between, seed=terms.seed)
+            compared = terms.contrasts.columns(numbers)
+            half = noise_band(drawn, compared, terms.levels[numbers], between=between, seed=terms.seed)
             band[numbers] = np.maximum(band[numbers], half)
     return band
+
+
+def _places(
+    controls: pd.DataFrame, contrasts: Contrasts, known: NDArray[np.bool_]
+) -> dict[tuple[str, str], Ints]:
+    """Rows of control pairs with values of compared groups, by axis and stratum, and for all strata together."""
+    found: dict[tuple[str, str], Ints] = {}
+    for axis, groups in contrasts.groups.items():
+        rows = np.flatnonzero((controls["axis"] == axis) & controls["group_a"].isin(groups) & known)
+        found[axis, ALL] = rows
+        strata = controls["stratum"].iloc[rows].astype("category")
+        codes = strata.cat.codes.to_numpy()
+        order = np.argsort(codes, kind="stable")
+        ends = np.searchsorted(codes[order], np.arange(len(strata.cat.categories) + 1))
+        for number, stratum in enumerate(strata.cat.categories):
+            found[axis, str(stratum)] = rows[order[ends[number] : ends[number + 1]]]
+    return found

@@ -20,16 +20,20 @@ from audit.explain import plan as plan_explanations
 from audit.findings import findings
 from audit.job import Job, prepare
 from audit.ledger import remembered
-from audit.machine import versions
+from audit.machine import give_back_memory, versions
 from audit.parts import asked
 from audit.planning import PlanSummary
 from audit.protocols import Masks, TellsFacts
 from audit.records import (
     ATTRIBUTIONS,
     DELTAS,
+    PROMPTS,
+    RESPONSES,
+    SCORES,
     Exclusion,
     Finding,
     Progress,
+    Table,
 )
 from audit.references import reference_scores
 from audit.report.pdf import write_pdf
@@ -38,6 +42,7 @@ from audit.score import deltas, score
 from audit.second_answers import Asking, SecondAnswers, second_answers
 from audit.second_models import asked_at_most
 from audit.subgroups import subgroups
+from audit.tablefiles import write_table
 from audit.tokens import token_differences
 
 if TYPE_CHECKING:
@@ -70,38 +75,65 @@ def run(
     progress: Progress | None = None,
 ) -> Path:
     """Audits `model` with one suite; gives the run's folder. The same call goes on with an unfinished run."""
+    folder, complete = _audited(
+        suite, model=model, output=output, policy=policy, again=again, progress=progress
+    )
+    give_back_memory()
+    rebuild(folder)
+    if complete:
+        evidence.remove_answers(folder)
+    return folder
+
+
+def _audited(
+    suite: str, *, model: str, output: Path, policy: str, again: bool, progress: Progress | None
+) -> tuple[Path, bool]:
+    """The run's folder with everything but report and receipt, and whether it is complete; all tables are let go."""
     job = prepare(suite, model=model, policy=policy)
     document = _document(job)
     digest = evidence.plan_digest(document)
     folder = runs.run_folder(output, job.suite.id, job.backend.identity.name, digest, again=again)
     if runs.is_finished(folder):
-        rebuild(folder)
-        return folder
+        return folder, True
     stored = runs.write_plan(folder, document, digest=digest)
-    results = compute(job, progress=progress, kept=folder / evidence.ANSWERS)
+    results = compute(job, progress=progress, folder=folder)
     runs.append_look(folder, effects=len(results.tables["effects"]), answers=len(results.tables["responses"]))
-    runs.write_run(folder, tables=results.tables, findings=results.findings, excluded=results.excluded)
+    runs.write_run(
+        folder,
+        tables=results.tables,
+        findings=results.findings,
+        excluded=results.excluded,
+        written=runs.TEXTS,
+    )
     evidence.write_manifest(folder, facts=_facts(job, results, stored))
-    rebuild(folder)
-    if results.complete:
-        evidence.remove_answers(folder)
-    return folder
+    return folder, results.complete
 
 
-def compute(job: Job, *, progress: Progress | None = None, kept: Path | None = None) -> Results:
-    """Collect, score, explain, effects, findings; answers of a model without digests are kept in the file `kept`."""
+def compute(job: Job, *, progress: Progress | None = None, folder: Path | None = None) -> Results:
+    """Collect, score, explain, effects, findings.
+
+    With a `folder`, answers of a model without digests are kept there, and prompts and responses are written there as
+    soon as no step reads their texts any more, which are then dropped.
+    """
     prompts, pairs = job.expansion.prompts, job.expansion.pairs
+    kept = None if folder is None else folder / evidence.ANSWERS
     remembered(job.backend, kept, "model")
     got = _answers(job, prompts, progress, kept)
+    give_back_memory()
     second = _second(job, got.responses, progress, kept)
     scores, differences = _measured(job, got.responses, second.scores)
     explained = _explain(job, scores, differences, progress=progress, kept=kept)
     complete = not (got.unanswered or explained.unanswered or second.unanswered)
+    responses = _stack(RESPONSES, got.responses, explained.responses, second.responses)
+    got = replace(got, responses=RESPONSES.frame())
+    if folder is not None:
+        _put_away(folder, PROMPTS, prompts)
+        _put_away(folder, RESPONSES, responses)
     every = {
-        "scores": _stack(_stack(scores, explained.scores), second.swapped_scores),
-        "deltas": _stack(_stack(differences, explained.deltas), second.swapped_deltas),
-        "responses": _stack(_stack(got.responses, explained.responses), second.responses),
+        "scores": _stack(SCORES, scores, explained.scores, second.swapped_scores),
+        "deltas": _stack(DELTAS, differences, explained.deltas, second.swapped_deltas),
     }
+    scores, differences = every["scores"].iloc[: len(scores)], every["deltas"].iloc[: len(differences)]
     table, groups = effects(
         prompts, every["scores"], every["deltas"],
         suite=job.suite, axes=job.axes, policy=job.policy, question=job.question, corrections=second.corrections,
@@ -110,7 +142,7 @@ def compute(job: Job, *, progress: Progress | None = None, kept: Path | None = N
         table, differences, policy=job.policy, complete=complete, generalise=job.suite.generalise
     )
     tables = {
-        **every, "prompts": prompts, "pairs": pairs, "effects": judged,
+        **every, "responses": responses, "prompts": prompts, "pairs": pairs, "effects": judged,
         "groups": groups, "attributions": explained.attributions,
         "subgroups": subgroups(prompts, scores, suite=job.suite, policy=job.policy),
         "classical": classical(judged, differences, prompts, scores, suite=job.suite),
@@ -121,6 +153,13 @@ def compute(job: Job, *, progress: Progress | None = None, kept: Path | None = N
         asked=got.asked + explained.asked, reused=got.reused + explained.reused, failed=got.failed,
         second_models=second.facts, complete=complete,
     )  # fmt: skip
+
+
+def _put_away(folder: Path, table: Table, frame: pd.DataFrame) -> None:
+    """Writes the table and drops its texts, which are most of its memory, wherever it is held."""
+    write_table(folder, table, frame)
+    for column in runs.TEXTS[table.name]:
+        del frame[column]
 
 
 def _second(job: Job, responses: pd.DataFrame, progress: Progress | None, kept: Path | None) -> SecondAnswers:
@@ -138,15 +177,12 @@ def _measured(job: Job, responses: pd.DataFrame, read: pd.DataFrame) -> tuple[pd
     """Scores (and those that second models `read`) and deltas of all answers, each from its metric's part of them."""
     prompts, pairs, layout = job.expansion.prompts, job.expansion.pairs, job.suite.recorded
     lots = asked(responses, question=job.question, metrics=job.suite.metrics, layout=layout)
-    scores, differences = read, DELTAS.frame()
-    for lot in lots:
-        scores = _stack(scores, score(prompts, lot.responses, question=lot.question, metrics=lot.metrics))
+    made = [score(prompts, lot.responses, question=lot.question, metrics=lot.metrics) for lot in lots]
+    scores = _stack(SCORES, read, *made)
     if layout is not None and layout.reference:
-        scores = _stack(scores, reference_scores(prompts, scores, layout.reference))
-    for lot in lots:
-        made = deltas(pairs, scores, lot.responses, question=lot.question, metrics=lot.metrics)
-        differences = _stack(differences, made)
-    return scores, differences
+        scores = _stack(SCORES, scores, reference_scores(prompts, scores, layout.reference))
+    found = [deltas(pairs, scores, lot.responses, question=lot.question, metrics=lot.metrics) for lot in lots]
+    return scores, _stack(DELTAS, *found)
 
 
 def plan(suite: str, *, model: str, policy: str = "default", earlier: Path | None = None) -> PlanSummary:
@@ -166,7 +202,7 @@ def plan(suite: str, *, model: str, policy: str = "default", earlier: Path | Non
 
 def rebuild(folder: Path) -> None:
     """Report and receipt from what lies in the run's folder; needs no model."""
-    finished = runs.read_run(folder)
+    finished = runs.read_run(folder, quoted=True)
     html = render(finished)
     (folder / "report.html").write_text(html, encoding="utf-8", newline="\n")
     attached = {
@@ -293,8 +329,6 @@ def _facts(job: Job, results: Results, plan_document: Mapping[str, object]) -> d
     }  # fmt: skip
 
 
-def _stack(first: pd.DataFrame, second: pd.DataFrame | None) -> pd.DataFrame:
-    """Both tables, one below the other."""
-    import pandas as pd
-
-    return first if second is None or second.empty else pd.concat([first, second], ignore_index=True)
+def _stack(table: Table, *frames: pd.DataFrame | None) -> pd.DataFrame:
+    """All of these tables, one below the other."""
+    return table.stack([frame for frame in frames if frame is not None])

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -249,6 +249,8 @@ class Column:
     meaning: str
     default: str | int | float | None = None
     """What stands in rows that were made without this column; None: they are refused."""
+    word: bool = False
+    """Whether few different texts stand in very many rows: in memory a pandas category, in files text."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -273,47 +275,86 @@ class Table:
         for column in self.columns:
             if column.default is not None and column.name not in source.columns:
                 source = source.assign(**{column.name: [column.default] * len(source)})
-        typed = {column.name: source[column.name].astype(column.dtype) for column in self.columns}
+        typed = {column.name: _typed(source[column.name], column) for column in self.columns}
         return pd.DataFrame(typed).reset_index(drop=True)
 
+    def stack(self, frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+        """Such tables, one below the other; the words of all of them are the categories of each column."""
+        import pandas as pd
 
-def _table(name: str, /, **columns: tuple[str, str] | tuple[str, str, object]) -> Table:
-    parts = (
-        Column(name=key, dtype=dtype, meaning=text, default=default[0] if default else None)  # type: ignore[arg-type]
-        for key, (dtype, text, *default) in columns.items()
-    )
-    return Table(name=name, columns=tuple(parts))
+        filled = [frame for frame in frames if len(frame)]
+        if len(filled) < 2:
+            return self.frame(filled[0]) if filled else self.frame()
+        columns = {column.name: _below(filled, column) for column in self.columns}
+        return pd.DataFrame(columns)
+
+
+def _typed(values: pd.Series[Any], column: Column) -> pd.Series[Any]:
+    """The values with the column's dtype; the categories of words are in alphabetical order."""
+    import pandas as pd
+
+    if not column.word:
+        return values.astype(column.dtype)
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        known = values.cat.categories
+        if known.dtype == "str":
+            return (
+                values
+                if known.is_monotonic_increasing
+                else values.cat.reorder_categories(known.sort_values())
+            )
+    return values.astype("str").astype("category")
+
+
+def _below(frames: Sequence[pd.DataFrame], column: Column) -> Any:
+    """One column of several tables."""
+    import pandas as pd
+
+    parts = [_typed(frame[column.name], column) for frame in frames]
+    if not column.word:
+        return pd.concat(parts, ignore_index=True)
+    return pd.api.types.union_categoricals(parts, sort_categories=True)
+
+
+def _table(name: str, /, **columns: tuple[str, str] | tuple[str, str, str | int | float]) -> Table:
+    return Table(name=name, columns=tuple(_column(key, *column) for key, column in columns.items()))
+
+
+def _column(name: str, kind: str, meaning: str, default: str | int | float | None = None) -> Column:
+    """A column of this kind: a dtype, or `word`."""
+    dtype = "str" if kind == "word" else kind
+    return Column(name=name, dtype=dtype, meaning=meaning, default=default, word=kind == "word")  # type: ignore[arg-type]
 
 
 PROMPTS = _table(
     "prompts",
     prompt_id=("str", "content id of the messages; the same text in two roles has two rows with one id"),
-    item=("str", "candidate within one ranking answer; empty elsewhere"),
-    axis=("str", "axis or intersection (`gender*ethnicity`) under test"),
-    arm=("str", "swap, or the control arm: again, name, edit, paraphrase"),
-    template=("str", "template id, or the recorded item"),
-    cluster=("str", "near-copies of one wording share a cluster: the unit of evidence"),
-    name=("str", "aligned person (name draw) within the axis; the same value in every group of a cell"),
-    group=("str", "group of the axis; `women*Asian` for an intersection"),
-    stratum=("str", "stratum value such as the occupation; empty if the suite has none"),
+    item=("word", "candidate within one ranking answer; empty elsewhere"),
+    axis=("word", "axis or intersection (`gender*ethnicity`) under test"),
+    arm=("word", "swap, or the control arm: again, name, edit, paraphrase"),
+    template=("word", "template id, or the recorded item"),
+    cluster=("word", "near-copies of one wording share a cluster: the unit of evidence"),
+    name=("word", "aligned person (name draw) within the axis; the same value in every group of a cell"),
+    group=("word", "group of the axis; `women*Asian` for an intersection"),
+    stratum=("word", "stratum value such as the occupation; empty if the suite has none"),
     position=("int64", "place in the prompt, from 1, of a ranking candidate; 0 elsewhere"),
     base_id=("str", "control arms: prompt id of the swap-arm prompt it is paired with; empty for swap"),
     repeats=("int64", "how many answers are wanted; the again arm uses repeats n … 2n-1 of its base"),
     messages=("str", "JSON list of [role, text]"),
     spans=("str", "JSON list of [part, start, end, slot]"),
-    expected=("str", "the right answer (an option, a label, a number), where one is known", ""),
+    expected=("word", "the right answer (an option, a label, a number), where one is known", ""),
 )
 PAIRS = _table(
     "pairs",
     pair_id=("str", "content id of (axis, arm, a, b)"),
-    axis=("str", "axis or intersection"),
-    arm=("str", "swap or control arm"),
-    template=("str", "template id"),
-    cluster=("str", "template cluster"),
-    name=("str", "aligned person"),
-    stratum=("str", "stratum value"),
-    group_a=("str", "group of a; alphabetically before group_b; equal to it for controls"),
-    group_b=("str", "group of b"),
+    axis=("word", "axis or intersection"),
+    arm=("word", "swap or control arm"),
+    template=("word", "template id"),
+    cluster=("word", "template cluster"),
+    name=("word", "aligned person"),
+    stratum=("word", "stratum value"),
+    group_a=("word", "group of a; alphabetically before group_b; equal to it for controls"),
+    group_b=("word", "group of b"),
     a=("str", "prompt id; repeats 0 … n-1"),
     b=("str", "prompt id; repeats 0 … n-1 (again arm: n … 2n-1 of the same prompt)"),
 )
@@ -330,30 +371,30 @@ RESPONSES = _table(
 SCORES = _table(
     "scores",
     prompt_id=("str", "which prompt"),
-    item=("str", "ranking candidate; empty elsewhere"),
-    arm=("str", "`again` for the second set of repeats; `swap` for every other answer"),
-    metric=("str", "metric name"),
+    item=("word", "ranking candidate; empty elsewhere"),
+    arm=("word", "`again` for the second set of repeats; `swap` for every other answer"),
+    metric=("word", "metric name"),
     value=("float64", "mean over repeats; NaN where `reason` says why"),
-    reason=("str", "refused, unparsed, failed, tie, not_supported …; empty where there is a value"),
+    reason=("word", "refused, unparsed, failed, tie, not_supported …; empty where there is a value"),
     answers=("int64", "how many repeats have a value", 1),
     lost=("int64", "how many repeats have none", 0),
 )
 DELTAS = _table(
     "deltas",
     pair_id=("str", "which pair"),
-    metric=("str", "metric name"),
-    axis=("str", "axis"),
-    arm=("str", "arm"),
-    template=("str", "template id"),
-    cluster=("str", "template cluster"),
-    name=("str", "aligned person"),
-    stratum=("str", "stratum"),
-    group_a=("str", "group of a"),
-    group_b=("str", "group of b"),
+    metric=("word", "metric name"),
+    axis=("word", "axis"),
+    arm=("word", "arm"),
+    template=("word", "template id"),
+    cluster=("word", "template cluster"),
+    name=("word", "aligned person"),
+    stratum=("word", "stratum"),
+    group_a=("word", "group of a"),
+    group_b=("word", "group of b"),
     value_a=("float64", "score of a"),
     value_b=("float64", "score of b"),
     delta=("float64", "value_b - value_a (PairMetric: its unsigned value); NaN where `reason` says why"),
-    reason=("str", "why there is no delta"),
+    reason=("word", "why there is no delta"),
     lost_a=("float64", "share of the answers of a without a value", 0.0),
     lost_b=("float64", "share of the answers of b without a value", 0.0),
 )

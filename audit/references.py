@@ -60,7 +60,8 @@ def reference_scores(prompts: pd.DataFrame, scores: pd.DataFrame, reference: Seq
 
 def _keys(rows: pd.DataFrame, reference: Sequence[str]) -> list[tuple[str, ...]]:
     """Place and left-out group of every row's reference side; nothing is left out for a group outside the reference."""
-    left_out = rows["group"].where(rows["group"].isin(list(reference)), "")
+    group = rows["group"].astype("str")
+    left_out = group.where(group.isin(list(reference)), "")
     return list(zip(*(rows[name] for name in PLACE), left_out, strict=True))
 
 

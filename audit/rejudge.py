@@ -56,7 +56,8 @@ def versions(
         )
     }
     found: list[Version] = []
-    swap = pairs[(pairs["arm"] == "swap") & (pairs["group_a"] != pairs["group_b"])]
+    two = pairs["group_a"].astype("str") != pairs["group_b"].astype("str")
+    swap = pairs[(pairs["arm"] == "swap") & two]
     columns = ("pair_id", "axis", "group_a", "group_b", "a", "b")
     for pair_id, axis, group_a, group_b, a, b in zip(*(swap[name] for name in columns), strict=True):
         one, other = asked.get((axis, a)), asked.get((axis, b))

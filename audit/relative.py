@@ -28,16 +28,14 @@ def with_relative(
 
     The sample is every swap-arm prompt (and candidate), once each; control arms are measured by the same sample.
     """
-    import pandas as pd
-
     tables = [scores]
     for kind in map(kind_of, dict.fromkeys(metrics)):
         if kind.relative is None or question.kind not in kind.relative.kinds:
             continue
         base = scores[scores["metric"] == kind.relative.rests_on(question)]
         value = kind.relative.relative(base["value"].to_numpy(float), _sample(base, prompts))
-        tables.append(base.assign(metric=kind.name, value=value))
-    return SCORES.frame(pd.concat(tables, ignore_index=True)) if len(tables) > 1 else scores
+        tables.append(SCORES.frame(base.assign(metric=kind.name, value=value)))
+    return SCORES.stack(tables) if len(tables) > 1 else scores
 
 
 def _sample(scores: pd.DataFrame, prompts: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

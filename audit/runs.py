@@ -9,14 +9,15 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from audit.errors import InputError
 from audit.machine import now, stamp
-from audit.records import TABLES, Exclusion, Finding, Run, Table
+from audit.records import PROMPTS, TABLES, Exclusion, Finding, Run
+from audit.tablefiles import read_table, with_texts, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +26,8 @@ SCHEMA = 1
 """Version of the run folder; a reader of another version refuses it in words."""
 
 Entry = TypeVar("Entry", Finding, Exclusion)
+TEXTS: Mapping[str, tuple[str, ...]] = {"prompts": ("messages", "spans"), "responses": ("text", "scores")}
+"""Columns that are most of a large run's memory, and that few steps read."""
 LONGEST_NAME = 60
 NOT_IN_FILE_NAMES = re.compile(r"[^A-Za-z0-9._]+")
 
@@ -76,10 +79,12 @@ def write_run(
     tables: Mapping[str, pd.DataFrame],
     findings: Sequence[Finding],
     excluded: Sequence[Exclusion],
+    written: Collection[str] = (),
 ) -> None:
-    """Writes every table of `records.TABLES` by its name, the findings, and what was left out."""
+    """Writes every table of `records.TABLES` by its name but those `written` before, the findings, and exclusions."""
     for table in TABLES:
-        _write_table(folder / f"{table.name}.parquet", table.frame(tables[table.name]))
+        if table.name not in written:
+            write_table(folder, table, tables[table.name])
     write_json(folder / "findings.json", {"schema": SCHEMA, "findings": [asdict(item) for item in findings]})
     write_json(folder / "excluded.json", {"schema": SCHEMA, "excluded": [asdict(item) for item in excluded]})
 
@@ -95,12 +100,25 @@ def write_json(path: Path, value: object) -> None:
     temporary.replace(path)
 
 
-def read_run(folder: Path) -> Run:
-    """The finished run in `folder`; InputError says which file is missing, damaged or of another version."""
+def read_run(folder: Path, *, only: Collection[str] | None = None, quoted: bool = False) -> Run:
+    """The finished run in `folder`; InputError says which file is missing, damaged or of another version.
+
+    With `only`, tables of other names are empty. `quoted`: as the report needs it, texts only where it quotes them,
+    which of very many prompts are few; all other texts are missing values.
+    """
     plan = _read_plan(folder)
     if not (folder / "manifest.json").is_file():
         raise InputError(f"{folder}: this run is not finished; run the same command again to go on")
-    tables = {table.name: _read_table(folder / f"{table.name}.parquet", table) for table in TABLES}
+    findings = tuple(_entries(folder / "findings.json", "findings", Finding))
+    tables = {
+        table.name: table.frame()
+        if only is not None and table.name not in only
+        else read_table(folder, table, without=TEXTS.get(table.name, ()) if quoted else ())
+        for table in TABLES
+    }
+    if quoted:
+        shown = _quoted(tables["pairs"], tables["attributions"], findings)
+        tables["prompts"] = with_texts(folder, PROMPTS, tables["prompts"], of=shown)
     return Run(
         folder=str(folder),
         plan=plan,
@@ -108,11 +126,19 @@ def read_run(folder: Path) -> Run:
         suite=_part(folder, plan, "suite"),
         policy=_part(folder, plan, "policy"),
         axes=_part(folder, plan, "axes"),
-        findings=tuple(_entries(folder / "findings.json", "findings", Finding)),
+        findings=findings,
         excluded=tuple(_entries(folder / "excluded.json", "excluded", Exclusion)),
         looks=_looks(folder / "looks.jsonl"),
         **tables,
     )
+
+
+def _quoted(pairs: pd.DataFrame, attributions: pd.DataFrame, findings: Sequence[Finding]) -> set[str]:
+    """Ids of the prompts that a report quotes: of examples, of explained pairs, and of the first pair."""
+    named = {finding.example_pair for finding in findings} | set(attributions["pair_id"])
+    mine = pairs[pairs["pair_id"].isin(named)]
+    first = pairs[pairs["arm"] == "swap"].iloc[:1]
+    return {*mine["a"], *mine["b"], *first["a"], *first["b"]}
 
 
 def _safe(name: str) -> str:
@@ -174,28 +200,3 @@ def _looks(path: Path) -> tuple[dict[str, Any], ...]:
     if not all(isinstance(line, dict) for line in found):
         raise InputError(f"{path}: the file is damaged, a line is no JSON object")
     return found
-
-
-def _write_table(path: Path, frame: pd.DataFrame) -> None:
-    """Parquet without the writing library's own notes, so that equal tables give equal bytes."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
-    temporary = path.with_name(f".{path.name}.part")
-    pq.write_table(table, temporary, compression="zstd")
-    temporary.replace(path)
-
-
-def _read_table(path: Path, table: Table) -> pd.DataFrame:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    if not path.is_file():
-        raise InputError(f"{path}: the file is missing")
-    try:
-        return table.frame(pq.read_table(path, memory_map=False).to_pandas())
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise InputError(f"{path}: the file is damaged ({error})") from error
-    except KeyError as error:
-        raise InputError(f"{path}: the file is damaged, column {error} is missing") from error

@@ -64,15 +64,13 @@ def score(
     (`audit.metrics.attribution`) are left out: their rows come ready-made from the explanations. Relative metrics are
     made from the others at the end.
     """
-    import pandas as pd
-
     roles = _roles(prompts)
     read = _read(roles, responses)
     tables = []
     for name, metric in _scorable(with_bases(metrics, question), question).items():
         columns = _scored(metric, read, question, count=len(roles))
-        tables.append(roles[["prompt_id", "item", "arm"]].assign(metric=name, **columns))
-    table = SCORES.frame(pd.concat(tables, ignore_index=True)) if tables else SCORES.frame()
+        tables.append(SCORES.frame(roles[["prompt_id", "item", "arm"]].assign(metric=name, **columns)))
+    table = SCORES.stack(tables)
     return with_relative(table, prompts, question=question, metrics=metrics)
 
 
@@ -107,12 +105,10 @@ def deltas(
 
     A metric that is a mere card has rows for those pairs of which both prompts were scored.
     """
-    import pandas as pd
-
     tables = []
     for kind in _comparable(metrics, question):
         if kind.compares is not None:
-            tables.append(_compared(kind.compares, pairs, responses, question=question))
+            tables.append(DELTAS.frame(_compared(kind.compares, pairs, responses, question=question)))
             continue
         a, b = _sides(pairs, scores[scores["metric"] == kind.of])
         delta = b.value - a.value
@@ -127,8 +123,8 @@ def deltas(
             delta=delta,
             reason=_why(a, b, np.isnan(delta)),
         )
-        tables.append(table if kind.metric or kind.pairs else table[a.scored & b.scored])
-    return DELTAS.frame(pd.concat(tables, ignore_index=True)) if tables else DELTAS.frame()
+        tables.append(DELTAS.frame(table if kind.metric or kind.pairs else table[a.scored & b.scored]))
+    return DELTAS.stack(tables)
 
 
 # ------------------------------------------------------------- which metrics

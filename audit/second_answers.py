@@ -98,20 +98,14 @@ class _Said:
 
 def second_answers(readers: Sequence[Reader], what: Asking) -> SecondAnswers:
     """Has every second model read all text answers, its labelled items, and the answers in the other groups' words."""
-    import pandas as pd
-
     rows = _Rows()
     for reader in readers:
         _read_by(reader, what, rows)
 
-    def together(tables: list[pd.DataFrame], empty: pd.DataFrame) -> pd.DataFrame:
-        filled = [table for table in tables if len(table)]
-        return pd.concat(filled, ignore_index=True) if filled else empty
-
     return SecondAnswers(
-        responses=together(rows.responses, RESPONSES.frame()), scores=together(rows.scores, SCORES.frame()),
-        swapped_deltas=together(rows.swapped_deltas, DELTAS.frame()),
-        swapped_scores=together(rows.swapped_scores, SCORES.frame()), judged=JUDGED.frame(rows.judged),
+        responses=RESPONSES.stack(rows.responses), scores=SCORES.stack(rows.scores),
+        swapped_deltas=DELTAS.stack(rows.swapped_deltas),
+        swapped_scores=SCORES.stack(rows.swapped_scores), judged=JUDGED.frame(rows.judged),
         corrections=tuple(rows.corrections), excluded=tuple(rows.excluded), facts=tuple(rows.facts),
         asked=sum(int(str(fact["asked"])) for fact in rows.facts),
         reused=sum(int(str(fact["reused"])) for fact in rows.facts), unanswered=rows.unanswered,

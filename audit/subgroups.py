@@ -135,7 +135,8 @@ def _ground(prompts: pd.DataFrame, suite: Suite) -> _Ground:
 
 def _identity(table: pd.DataFrame) -> pd.Series[str]:
     """One text for the prompt and, in rankings, the candidate."""
-    return table["prompt_id"] + "\n" + table["item"] if (table["item"] != "").any() else table["prompt_id"]
+    ranked = bool((table["item"] != "").any())
+    return table["prompt_id"] + "\n" + table["item"].astype("str") if ranked else table["prompt_id"]
 
 
 def _ints(numbers: NDArray[np.int64]) -> Ints:

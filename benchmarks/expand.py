@@ -34,15 +34,15 @@ def main() -> None:
     wanted = parser.parse_args().prompts
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        per_value = _checked(_suite(place / "one", values=1))[0]
+        per_value = _checked(large_suite(place / "one", values=1))[0]
         values = -(-wanted // per_value)
-        rows, seconds, peak, ids, messages = _measured(_suite(place / "many", values=values), seed="0")
+        rows, seconds, peak, ids, messages = _measured(large_suite(place / "many", values=values), seed="0")
         print(f"{rows:,} prompts in {seconds:.1f} s, peak {peak:.2f} GB, start of Python included")
         ceiling = _ceiling(messages)
         print(
             f"texts put together and hashed, nothing else: {ceiling:.1f} s; share of it {ceiling / seconds:.2f}"
         )
-        other = _measured(_suite(place / "turned", values=values, turned=True), seed="1")[3]
+        other = _measured(large_suite(place / "turned", values=values, turned=True), seed="1")[3]
         print(
             f"ids with another order and another hash seed: {'the same' if ids == other else 'NOT the same'}"
         )
@@ -50,13 +50,14 @@ def main() -> None:
             sys.exit(1)
 
 
-def _suite(folder: Path, *, values: int, turned: bool = False) -> Path:
+def large_suite(folder: Path, *, values: int, persons: int = 12, turned: bool = False) -> Path:
     """The hiring suite with so many occupations, each of which meets every person; its templates turned around."""
     yaml = YAML(typ="safe")
     suite = yaml.load((ROOT / "suites" / "hiring.yaml").read_text(encoding="utf-8"))
     suite["fillers"] = {
         "occupation": {"values": [f"clerk number {n}" for n in range(values)], "assign": "cross"}
     }
+    suite["sampling"]["names_per_group"] = persons
     folder.mkdir()
     names = []
     for axis in suite["axes"]:

@@ -16,7 +16,7 @@ from small_suites import TEXT, write_suite
 from audit.checking import check
 from audit.errors import InputError
 from audit.expand import PART, expand, expand_parts
-from audit.records import Expansion
+from audit.records import PAIRS, PROMPTS, Expansion
 from audit.suite import Suite, load_axes, load_suite
 
 SMALL = Path(__file__).parent / "data" / "small"
@@ -61,8 +61,9 @@ def test_parts_of_any_size_make_the_whole_and_none_is_much_larger_than_asked(siz
     assert all(len(part.prompts) >= size for part in parts[:-1])
     assert len(parts) >= len(WHOLE.prompts) // (size + LARGEST_CELL)
     for table in ("prompts", "pairs"):
-        joined = pd.concat([getattr(part, table) for part in parts], ignore_index=True)
-        pd.testing.assert_frame_equal(joined, getattr(WHOLE, table), check_dtype=False)
+        noun = PROMPTS if table == "prompts" else PAIRS
+        joined = noun.stack([getattr(part, table) for part in parts])
+        pd.testing.assert_frame_equal(joined, getattr(WHOLE, table))
     assert [part.excluded for part in parts[:-1]] == [()] * (len(parts) - 1)
     assert parts[-1].excluded == WHOLE.excluded
 

@@ -221,7 +221,7 @@ def test_more_players_than_the_limit_are_estimated_with_errors_and_still_agree()
 
 def test_a_prompt_without_a_score_is_a_row_with_the_reason_and_the_rest_goes_on() -> None:
     made, _, _ = planned(planted)
-    scores = scored(made.prompts, planted)
+    scores = scored(made.prompts, planted).astype({"reason": "str"})
     lost = next(t for key, t in made.tables.items() if key[0] == "gap").coalitions
     lost_ids = {ids[0] for ids in list(lost.ids.values())[:3]}
     hit = scores["prompt_id"].isin(lost_ids)

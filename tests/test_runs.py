@@ -57,7 +57,7 @@ def test_tables_without_rows_keep_their_columns(tmp_path: Path) -> None:
     write_run(folder, tables={table.name: table.frame() for table in TABLES}, findings=[], excluded=[])
     run = read_run(folder)
     assert all(list(getattr(run, table.name).columns) == table.names for table in TABLES)
-    assert {str(dtype) for dtype in run.scores.dtypes} == {"str", "float64", "int64"}
+    assert {str(dtype) for dtype in run.scores.dtypes} == {"str", "category", "float64", "int64"}
 
 
 def test_the_folder_carries_suite_model_and_the_start_of_the_digest(tmp_path: Path) -> None:

@@ -165,7 +165,10 @@ def own_texts(values: Floats) -> tuple[pd.DataFrame, pd.DataFrame, Suite]:
     """A text of its own for every template and group."""
     prompts, scores = tables(values, "choice_logit", ("",))
     prompts = prompts.assign(
-        **{key: prompts["template"] + prompts["group"] for key in ("cluster", "template")}
+        **{
+            key: prompts["template"].astype("str") + prompts["group"].astype("str")
+            for key in ("cluster", "template")
+        }
     )
     return prompts, scores, make_suite(design="groups", metrics=("choice_logit",))
 

@@ -38,7 +38,7 @@ def section(run: Run) -> Mapping[str, object]:
             "Failed",
             "No value",
         ),
-        "rows": [_axis_row(run, axis) for axis in _axes(run)],
+        "rows": _axis_rows(run),
         "counts": _counts(run),
         "reasons": _reasons(run),
         "lacking": lacking[:MOST_LACKING],
@@ -64,12 +64,34 @@ def _axes(run: Run) -> list[str]:
     return [*seen, *(axis for axis in facts.tested(run) if axis not in seen)]
 
 
-def _axis_row(run: Run, axis: str) -> Mapping[str, object]:
-    prompts = run.prompts[run.prompts["axis"] == axis]
-    swap = prompts[prompts["arm"] == "swap"]
-    pairs = run.pairs[run.pairs["axis"] == axis]
-    answers = run.responses[run.responses["prompt_id"].isin(prompts["prompt_id"])]
-    scores = run.scores[run.scores["prompt_id"].isin(prompts["prompt_id"])]
+def _axis_rows(run: Run) -> list[Mapping[str, object]]:
+    """One row an axis; the ids of very many prompts are told apart once, not once for each axis."""
+    import numpy as np
+    import pandas as pd
+
+    tables = (run.prompts, run.responses, run.scores)
+    codes, known = pd.factorize(pd.concat([table["prompt_id"] for table in tables], ignore_index=True))
+    asked, answered, scored = np.split(codes, np.cumsum([len(table) for table in tables])[:-1])
+    failed = (run.responses["error"] != "").to_numpy(bool)
+    lacking = facts.lacking(run.scores).to_numpy(bool)
+    rows = []
+    for axis in _axes(run):
+        here = np.zeros(len(known), dtype=bool)
+        here[asked[(run.prompts["axis"] == axis).to_numpy(bool)]] = True
+        mine = here[answered]
+        tally = {
+            "answers": int(mine.sum()),
+            "failed": int((mine & failed).sum()),
+            "no_value": int((here[scored] & lacking).sum()),
+        }
+        rows.append(_axis_row(run, axis, tally))
+    return rows
+
+
+def _axis_row(run: Run, axis: str, tally: Mapping[str, int]) -> Mapping[str, object]:
+    columns = ["prompt_id", "template", "name", "group"]
+    swap = run.prompts.loc[(run.prompts["axis"] == axis) & (run.prompts["arm"] == "swap"), columns]
+    pairs = run.pairs.loc[run.pairs["axis"] == axis, ["arm"]]
     record = f"coverage/{axis}"
     values = {
         "templates": swap["template"].nunique(),
@@ -77,9 +99,7 @@ def _axis_row(run: Run, axis: str) -> Mapping[str, object]:
         "prompts": swap["prompt_id"].nunique(),
         "pairs": int((pairs["arm"] == "swap").sum()),
         "control_pairs": int(pairs["arm"].isin(CONTROL_ARMS).sum()),
-        "answers": len(answers),
-        "failed": int((answers["error"] != "").sum()),
-        "no_value": int(facts.lacking(scores).sum()),
+        **tally,
     }
     groups = sorted(str(group) for group in dict.fromkeys(swap["group"]))
     return {
@@ -119,9 +139,8 @@ def _reasons(run: Run) -> list[tuple[str, str, Number]]:
 def _lost(run: Run) -> pd.DataFrame:
     """The scores that lack some answer or all, with the reason and how many answers they lack."""
     rows = run.scores[(run.scores["reason"] != "") | (run.scores["lost"] > 0)]
-    return rows.assign(
-        lost=rows["lost"].clip(lower=1), reason=rows["reason"].where(rows["reason"] != "", SOME_REPEATS)
-    )
+    reason = rows["reason"].astype("str")
+    return rows.assign(lost=rows["lost"].clip(lower=1), reason=reason.where(reason != "", SOME_REPEATS))
 
 
 def _lacking(run: Run) -> list[tuple[str, str, str, Number, Number]]:

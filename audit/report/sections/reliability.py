@@ -36,10 +36,11 @@ def _tables(run: Run) -> list[Mapping[str, object]]:
     if not len(run.deltas):
         return []
     told = run.deltas["delta"].notna() | facts.lacking(run.deltas)
-    frame = run.deltas[told & ~run.deltas["metric"].str.startswith(facts.ATTRIBUTION)]
+    plain = ~run.deltas["metric"].str.startswith(facts.ATTRIBUTION)
+    frame = run.deltas.loc[told & plain, ["axis", "arm", "metric", "delta"]]
     frame = frame.assign(size=frame["delta"].abs())
     sums = frame.groupby(["axis", "arm", "metric"], sort=True).agg(
-        n=("size", "count"), pairs=("pair_id", "size"), size=("size", "mean")
+        n=("size", "count"), pairs=("delta", "size"), size=("size", "mean")
     )
     table = facts.rows(sums.reset_index())
     return [

@@ -85,7 +85,7 @@ def _identity(run: Run) -> list[tuple[str, Sentence]]:
 
 
 def _window(run: Run) -> Sentence:
-    times = sorted(str(time) for time in run.responses["answered_at"] if time)
+    times = sorted(str(time) for time in run.responses["answered_at"].unique() if time)
     if not times:
         return (facts.NOT_RECORDED,)
     first, last = (

@@ -74,7 +74,8 @@ def _words(run: Run) -> list[Mapping[str, object]]:
     gap = run.attributions[(run.attributions["game"] == "gap") & run.attributions["value"].notna()]
     if not len(gap):
         return []
-    pairs = run.pairs[["pair_id", "axis", "group_a", "group_b"]].drop_duplicates("pair_id")
+    mine = run.pairs.loc[run.pairs["pair_id"].isin(gap["pair_id"]), ["pair_id", "axis", "group_a", "group_b"]]
+    pairs = mine.drop_duplicates("pair_id")
     joined = gap.merge(pairs, on="pair_id")
     joined = joined.assign(size=joined["value"].abs())
     keys = ["axis", "group_a", "group_b", "slot", "text_b"]
