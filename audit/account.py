@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from audit.errors import AuditError, IncompleteError, InputError
+from audit.disk import explained
+from audit.errors import AuditError
 
 LINES = 100_000
 """So many lines are replaced by a summary of them."""
@@ -116,14 +117,7 @@ class Account:
         try:
             yield
         except OSError as error:
-            said = error.strerror or str(error)
-            if "No space" in said or "quota" in said.casefold() or "too large" in said:
-                raise IncompleteError(
-                    f"{self.path}: the disk is full ({said}); make room and run the same again, it goes on from here"
-                ) from error
-            raise InputError(
-                f"{self.path}: what is asked of the server cannot be written down here ({said})"
-            ) from error
+            raise explained(error, self.path or "the account of a server") from error
 
 
 def _line(line: Line) -> str:

@@ -1,6 +1,7 @@
 """The command `audit`: arguments, progress and exit codes; nothing else.
 
-Exit codes: 0 done, 1 something went wrong or a file changed, 2 bad input, 3 incomplete, 130 stopped by Ctrl-C.
+Exit codes: 0 done, 1 something went wrong or a file changed, 2 bad input, 3 incomplete, 130 stopped by Ctrl-C,
+143 stopped by SIGTERM.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from typing import Annotated
 
 import typer
 
+from audit.disk import refused
 from audit.errors import AuditError, IncompleteError, InputError
+from audit.stopping import stoppable
 
 app = typer.Typer(
     name="audit",
@@ -74,12 +77,27 @@ class Asked(StrEnum):
 
 
 def main() -> None:
-    """Runs the command line; an error raised on purpose is one message and its exit code."""
-    try:
-        app()
-    except AuditError as error:
-        print(f"audit: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+    """Runs the command line; an error raised on purpose is one message and its exit code, and so is a stop."""
+    with stoppable(_tell_stopped) as stop:
+        try:
+            app()
+        except BaseException as error:
+            if stop.code:  # whatever the stop has become on its way through libraries
+                _tell_stopped()
+                sys.exit(stop.code)
+            known = refused(error) if isinstance(error, OSError) else error
+            if not isinstance(known, AuditError):
+                raise
+            print(f"audit: {known}", file=sys.stderr)
+            sys.exit(known.exit_code)
+
+
+def _tell_stopped() -> None:
+    """Says that the command was stopped, and what becomes of it."""
+    kept = (
+        "; what was answered is kept, the same command goes on from here" if sys.argv[1:2] == ["run"] else ""
+    )
+    print(f"audit: stopped{kept}", file=sys.stderr)
 
 
 @app.callback(invoke_without_command=True)
@@ -117,22 +135,16 @@ def run(
     for suite in suites[1:]:  # the first is read right away
         load_suite(suite)
     started_at, incomplete = stamp(now()), False
-    try:
-        for suite in suites:
-            with progress.shown(console.out(stderr=True)) as shown:
-                folder = pipeline.run(
-                    suite, model=model, output=output, policy=policy, again=again, progress=shown
-                )
-            finished = read_run(folder, only=("effects",))
-            console.results(console.out(), finished)
-            if str(finished.manifest["finished_at"]) < started_at:
-                console.say(console.out(), "This run was finished before; --again starts another.")
-            incomplete |= not finished.manifest["complete"]
-    except KeyboardInterrupt:
-        print(
-            "audit: stopped; what was answered is kept, the same command goes on from here", file=sys.stderr
-        )
-        raise typer.Exit(130) from None
+    for suite in suites:
+        with progress.shown(console.out(stderr=True)) as shown:
+            folder = pipeline.run(
+                suite, model=model, output=output, policy=policy, again=again, progress=shown
+            )
+        finished = read_run(folder, only=("effects",))
+        console.results(console.out(), finished)
+        if str(finished.manifest["finished_at"]) < started_at:
+            console.say(console.out(), "This run was finished before; --again starts another.")
+        incomplete |= not finished.manifest["complete"]
     if incomplete:
         raise IncompleteError("some answers are missing; the same command asks for them again")
 
@@ -269,9 +281,8 @@ def list_(kind: Annotated[Kind, typer.Argument(help="What to list.", show_defaul
 @app.command()
 def report(run: RunFolder) -> None:
     """Make report.html and report.pdf again from a finished run, without the model."""
-    from audit import console, evidence, pipeline
+    from audit import console, pipeline
 
-    evidence.require_unchanged(run)
     pipeline.rebuild(run)
     console.reports(console.out(), run)
 

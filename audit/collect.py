@@ -146,11 +146,17 @@ def _known(work: _Work) -> tuple[list[pa.Table | None], int]:
 def _all(work: _Work, parts: Sequence[pa.Table | None]) -> list[pa.Table | None]:
     """The same parts once all was asked: what was missing is read from the journal, or is a failure."""
     return [
-        part(portion.keys, {**work.failures, **work.journal.read(list(portion.keys))})
+        part(portion.keys, _entries(work, portion))
         if made is None
         else made
         for portion, made in zip(work.wanted.portions(), parts, strict=True)
     ]
+
+
+def _entries(work: _Work, portion: Portion) -> dict[Key, Entry]:
+    """Every entry of a portion that was asked: from the journal, which has to have it, or a failure."""
+    answered = [key for key in portion.keys if key not in work.failures]
+    return {**work.failures, **work.journal.read(answered, whole=True)}
 
 
 def _open(work: _Work) -> Iterator[_Open]:

@@ -3,6 +3,7 @@
 AuditError            1  something went wrong that is nobody's input
 ├── InputError        2  a file, a name or an option is wrong; holds one or more problems
 ├── MissingExtra      2  an optional library is not installed; says how to install it
+├── StorageError  1,2,3  answers or results cannot be kept: 1 they are damaged, 2 not here, 3 not now
 └── IncompleteError   3  the run could not be finished; what was answered is kept
 """
 
@@ -54,6 +55,14 @@ class MissingExtra(AuditError):
 
     def __init__(self, extra: str, purpose: str) -> None:
         super().__init__(f'{purpose} needs an extra: pip install "audit[{extra}]"')
+
+
+class StorageError(AuditError):
+    """A file that the program keeps is damaged (exit code 1), must not lie here (2), or cannot be written now (3)."""
+
+    def __init__(self, message: str, *, exit_code: int = 1) -> None:
+        self.exit_code = exit_code
+        super().__init__(message)
 
 
 class IncompleteError(AuditError):

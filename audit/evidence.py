@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from audit.disk import LOCK, told, whole
 from audit.errors import AuditError, InputError
 from audit.machine import hardware, now, stamp, versions
 
@@ -176,6 +177,16 @@ def write_manifest(folder: Path, *, facts: Mapping[str, object]) -> Manifest:
     return manifest
 
 
+def reopen(folder: Path) -> None:
+    """Takes away manifest and receipt of a run with answers missing, before its files are written again.
+
+    So nobody takes a mixture of old and new files for a run, also if this process is killed while it writes them.
+    """
+    for name in (RECEIPT, MANIFEST):
+        with told(folder / name):
+            (folder / name).unlink(missing_ok=True)
+
+
 def remove_answers(folder: Path) -> None:
     """Takes away the answers that were kept so that the run could go on; they are in its tables now."""
     for path in folder.glob(f"{ANSWERS}*"):
@@ -216,7 +227,10 @@ def require_unchanged(folder: Path) -> None:
         return
     problems = sorted({*_plan_problems(folder), *_problems(folder, _manifest_files, is_late=False)})
     if problems:
-        raise AuditError("\n".join([f"{folder}: nothing is made from results that changed", *problems]))
+        way_out = "`audit run` with --again makes them anew"
+        raise AuditError(
+            "\n".join([f"{folder}: nothing is made from results that changed; {way_out}", *problems])
+        )
 
 
 def _problems(folder: Path, files_of: Callable[[Path], Mapping[str, str]], *, is_late: bool) -> list[str]:
@@ -263,7 +277,7 @@ def _names(folder: Path) -> Iterator[str]:
     """Every file of the run but the receipt, as paths with slashes, sorted."""
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if path.is_file() and name != RECEIPT and not name.startswith(ANSWERS):
+        if path.is_file() and name not in (RECEIPT, LOCK) and not name.startswith(ANSWERS):
             yield name
 
 
@@ -293,9 +307,8 @@ def _text(wire: Wire) -> str:
 
 
 def _write(path: Path, wire: Wire) -> None:
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text(_text(wire), encoding="utf-8")
-    temporary.replace(path)
+    with whole(path) as waiting:
+        waiting.write_text(_text(wire), encoding="utf-8", newline="\n")
 
 
 def _read(path: Path, kind: type[WireFile]) -> WireFile:

@@ -7,6 +7,7 @@ damaged file ends in a clear sentence, never in a wrong number. Several processe
 from __future__ import annotations
 
 import hashlib
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from audit.errors import AuditError, IncompleteError, InputError
+from audit.disk import FULL
+from audit.errors import StorageError
 from audit.records import UNKNOWN_TOKENS
 
 VERSION = 2
@@ -32,6 +34,15 @@ CREATE TABLE IF NOT EXISTS answers (
     PRIMARY KEY (model, question, prompt, repeat)
 ) WITHOUT ROWID
 """
+COLUMNS = ("model", "question", "prompt", "repeat", "text", "scores", "answered_at", "checksum")
+"""Columns that every format has, in this order."""
+REFUSALS = frozenset({"CANTOPEN", "READONLY", "IOERR", "PERM", "AUTH", "PROTOCOL", "NOLFS"})
+"""What SQLite says of a place, not of a file's content."""
+CUT_OFF = frozenset({"SQLITE_IOERR_SHORT_READ", "SQLITE_IOERR_CORRUPTFS"})
+"""What it says of a place but means of the content."""
+LEAST_FREE = 2**18
+"""Bytes without which SQLite cannot work in a folder; it does not always say that the disk is full."""
+ELSEWHERE = "name another folder with AUDIT_CACHE"
 Key = tuple[str, int]
 """Prompt id and repeat."""
 
@@ -74,8 +85,8 @@ class Journal:
         finally:
             self._connection.close()
 
-    def read(self, keys: Sequence[Key]) -> dict[Key, Entry]:
-        """The entries that exist for `keys`; AuditError where one of them is damaged."""
+    def read(self, keys: Sequence[Key], *, whole: bool = False) -> dict[Key, Entry]:
+        """The entries that exist for `keys`; StorageError where one of them is damaged, or if `whole` is missing."""
         wanted = set(keys)
         prompts = sorted({prompt for prompt, _ in wanted})
         found: dict[Key, Entry] = {}
@@ -87,6 +98,8 @@ class Journal:
                     if checksum != self._checksum(key, entry):
                         raise sqlite3.DatabaseError("an answer does not match its checksum")
                     found[key] = entry
+            if whole and len(found) < len(wanted):
+                raise sqlite3.DatabaseError("an answer that was there a moment ago is gone")
         return found
 
     def add(self, entries: Mapping[Key, Entry]) -> None:
@@ -147,20 +160,47 @@ class Journal:
         """What SQLite says, in a sentence about the file."""
         try:
             yield
-        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
+        except (sqlite3.Error, OSError, UnicodeDecodeError, MemoryError) as error:
             raise _explained(error, self.path or Path(":memory:")) from error
 
 
 def _connect(path: Path | None) -> sqlite3.Connection:
-    """An open journal; a new file gets its table."""
+    """An open journal; a new file gets its table, a file that is none of ours is left as it was."""
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(path or ":memory:", timeout=WAIT_S)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")
+    try:
+        current = _is_current(connection, path)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        if not current:
+            _bring_up_to_date(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _is_current(connection: sqlite3.Connection, path: Path | None) -> bool:
+    """Whether the file has the table of this version; StorageError where it is another program's or a later one's."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version not in (0, *OLDER, VERSION):
-        raise InputError(f"{path}: answers of format {version}; this version of audit reads format {VERSION}")
+    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    if not names and version == 0:
+        return False
+    columns = [row[1] for row in connection.execute("PRAGMA table_info(answers)")]
+    if names != {"answers"} or columns[: len(COLUMNS)] != list(COLUMNS):
+        raise StorageError(
+            f"{path}: this file was made by another program and was not touched; {ELSEWHERE}", exit_code=2
+        )
+    if version not in (*OLDER, VERSION):
+        raise StorageError(
+            f"{path}: answers of format {version}; this version of audit reads format {VERSION}", exit_code=2
+        )
+    return bool(version == VERSION)
+
+
+def _bring_up_to_date(connection: sqlite3.Connection) -> None:
+    """Makes the table, or adds what an older format lacks; the first of several processes does it."""
     with connection:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute(TABLE)
@@ -169,25 +209,35 @@ def _connect(path: Path | None) -> sqlite3.Connection:
                 f"ALTER TABLE answers ADD COLUMN tokens INTEGER NOT NULL DEFAULT {UNKNOWN_TOKENS}"
             )
         connection.execute(f"PRAGMA user_version = {VERSION}")
-    return connection
 
 
-def _explained(error: Exception, path: Path) -> AuditError:
+def _explained(error: Exception, path: Path) -> StorageError:
     """The error a person is told, by what SQLite or the system says."""
-    said = str(error)
-    if "full" in said or "No space" in said:
-        return IncompleteError(
-            f"{path}: the disk is full ({said}); make room and run the same again, it goes on from here"
+    said = (error.strerror if isinstance(error, OSError) else "") or " ".join(str(error).split())[:200]
+    name = str(getattr(error, "sqlite_errorname", ""))
+    kind = name.removeprefix("SQLITE_").partition("_")[0]
+    number = error.errno if isinstance(error, OSError) else None
+    if number in FULL or kind == "FULL" or (kind == "IOERR" and _is_full(path)):
+        return StorageError(
+            f"{path}: the disk is full ({said}); make room and run the same again, it goes on from here",
+            exit_code=3,
         )
-    if "locked" in said or "busy" in said:
-        return IncompleteError(
-            f"{path}: another process held this file for {WAIT_S:.0f} s ({said}); run the same again"
+    if kind in ("BUSY", "LOCKED"):
+        return StorageError(
+            f"{path}: another process held this file for {WAIT_S:.0f} s ({said}); run the same again",
+            exit_code=3,
         )
-    if isinstance(error, OSError) or any(word in said for word in ("unable to open", "readonly", "I/O")):
-        return InputError(
-            f"{path}: answers cannot be kept here ({said}); name another folder with AUDIT_CACHE"
-        )
-    return AuditError(
+    if isinstance(error, OSError) or (kind in REFUSALS and name not in CUT_OFF):
+        return StorageError(f"{path}: answers cannot be kept here ({said}); {ELSEWHERE}", exit_code=2)
+    return StorageError(
         f"{path}: this file of answers is damaged ({said}); nothing was read from it. Move it away and run the same "
         "again: its answers are asked anew"
     )
+
+
+def _is_full(path: Path) -> bool:
+    """Whether there is no room where `path` lies."""
+    try:
+        return shutil.disk_usage(path.parent).free < LEAST_FREE
+    except OSError:
+        return False

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from audit import evidence, planning, runs
 from audit.classical import classical
 from audit.collect import Collected, collect
+from audit.disk import held, sweep, told, whole
 from audit.effects import effects
 from audit.explain import ExplainSettings, attribute
 from audit.explain import plan as plan_explanations
@@ -75,26 +76,31 @@ def run(
     progress: Progress | None = None,
 ) -> Path:
     """Audits `model` with one suite; gives the run's folder. The same call goes on with an unfinished run."""
-    folder, complete = _audited(
-        suite, model=model, output=output, policy=policy, again=again, progress=progress
-    )
-    give_back_memory()
-    rebuild(folder)
-    if complete:
-        evidence.remove_answers(folder)
-    return folder
-
-
-def _audited(
-    suite: str, *, model: str, output: Path, policy: str, again: bool, progress: Progress | None
-) -> tuple[Path, bool]:
-    """The run's folder with everything but report and receipt, and whether it is complete; all tables are let go."""
     job = prepare(suite, model=model, policy=policy)
     document = _document(job)
     digest = evidence.plan_digest(document)
     folder = runs.run_folder(output, job.suite.id, job.backend.identity.name, digest, again=again)
-    if runs.is_finished(folder):
-        return folder, True
+    with told(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with held(folder):
+        sweep(folder)
+        complete = runs.is_finished(folder)
+        if complete:
+            evidence.require_unchanged(folder)
+        else:
+            complete = _made(folder, job, document, digest=digest, progress=progress)
+        del job, document
+        give_back_memory()
+        _render(folder)
+        if complete:
+            evidence.remove_answers(folder)
+    return folder
+
+
+def _made(
+    folder: Path, job: Job, document: Mapping[str, object], *, digest: str, progress: Progress | None
+) -> bool:
+    """Plan, tables, findings and manifest, written; whether nothing is left that may be answered later."""
     stored = runs.write_plan(folder, document, digest=digest)
     results = compute(job, progress=progress, folder=folder)
     runs.append_look(folder, effects=len(results.tables["effects"]), answers=len(results.tables["responses"]))
@@ -106,7 +112,7 @@ def _audited(
         written=runs.TEXTS,
     )
     evidence.write_manifest(folder, facts=_facts(job, results, stored))
-    return folder, results.complete
+    return results.complete
 
 
 def compute(job: Job, *, progress: Progress | None = None, folder: Path | None = None) -> Results:
@@ -127,6 +133,7 @@ def compute(job: Job, *, progress: Progress | None = None, folder: Path | None =
     responses = _stack(RESPONSES, got.responses, explained.responses, second.responses)
     got = replace(got, responses=RESPONSES.frame())
     if folder is not None:
+        evidence.reopen(folder)
         _put_away(folder, PROMPTS, prompts)
         _put_away(folder, RESPONSES, responses)
     every = {
@@ -201,10 +208,18 @@ def plan(suite: str, *, model: str, policy: str = "default", earlier: Path | Non
 
 
 def rebuild(folder: Path) -> None:
-    """Report and receipt from what lies in the run's folder; needs no model."""
+    """Report and receipt from what lies in the run's folder, if that is as it was; needs no model."""
+    with held(folder):
+        evidence.require_unchanged(folder)
+        _render(folder)
+
+
+def _render(folder: Path) -> None:
+    """Report and receipt, written."""
     finished = runs.read_run(folder, quoted=True)
     html = render(finished)
-    (folder / "report.html").write_text(html, encoding="utf-8", newline="\n")
+    with whole(folder / "report.html") as waiting:
+        waiting.write_text(html, encoding="utf-8", newline="\n")
     attached = {
         name: (folder / name).read_bytes() for name in ("plan.json", "findings.json", "manifest.json")
     }

@@ -7,13 +7,13 @@ same tables give the same bytes. `read_run` gives a finished run to reports, exp
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from audit.disk import told, whole
 from audit.errors import InputError
 from audit.machine import now, stamp
 from audit.records import PROMPTS, TABLES, Exclusion, Finding, Run
@@ -29,11 +29,15 @@ Entry = TypeVar("Entry", Finding, Exclusion)
 TEXTS: Mapping[str, tuple[str, ...]] = {"prompts": ("messages", "spans"), "responses": ("text", "scores")}
 """Columns that are most of a large run's memory, and that few steps read."""
 LONGEST_NAME = 60
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+ANEW = (
+    "move it away and run the same again: the plan is written anew, and says that answers are older than it"
+)
 NOT_IN_FILE_NAMES = re.compile(r"[^A-Za-z0-9._]+")
 
 
 def run_folder(output: Path, suite: str, model: str, digest: str, *, again: bool = False) -> Path:
-    """Where the run of this plan lies: the newest folder it has; with `again` the first that is not taken."""
+    """Where the run of this plan lies: the newest folder it has; with `again` a new one if that run is finished."""
     own_name = model.rstrip("/").rsplit("/", 1)[-1] if model.startswith(("/", ".", "~")) else model
     first = output / f"{_safe(suite)}-{_safe(own_name)}-{digest[:8]}"
     newest, number = first, 2
@@ -41,36 +45,70 @@ def run_folder(output: Path, suite: str, model: str, digest: str, *, again: bool
     while following.exists():
         newest, following = following, first.with_name(f"{first.name}-{number}")
         number += 1
-    return following if again else newest
+    return following if again and _is_over(newest) else newest
 
 
 def is_finished(folder: Path) -> bool:
-    """Whether the folder holds a run that came to its end with every answer."""
+    """Whether the folder holds a run that came to its end with every answer; InputError where that cannot be read."""
     path = folder / "manifest.json"
-    return path.is_file() and _read_json(path).get("complete") is True
+    if not path.is_file():
+        return False
+    try:
+        complete = _read_json(path).get("complete")
+    except InputError as error:
+        raise InputError(f"{error}; --again makes another run of the plan") from error
+    if not isinstance(complete, bool):
+        raise InputError(
+            f"{path}: the file is damaged, 'complete' is missing; --again makes another run of the plan"
+        )
+    return complete
+
+
+def _is_over(folder: Path) -> bool:
+    """Whether nothing can be added to the folder: its run is finished, or cannot be read."""
+    try:
+        return is_finished(folder)
+    except InputError:
+        return True
 
 
 def write_plan(folder: Path, plan: Mapping[str, object], *, digest: str) -> Mapping[str, object]:
     """The plan as stored, with its digest and time; one that is there already keeps the time it was made."""
     path = folder / "plan.json"
-    if path.exists():
-        stored = _read_json(path)
-        if stored.get("digest") != digest:
-            raise InputError(
-                f"{path}: holds another plan ({stored.get('digest')}); give another folder with -o"
-            )
-        return stored
-    folder.mkdir(parents=True, exist_ok=True)
     written = {"schema": SCHEMA, "digest": digest, "made_at": stamp(now()), **plan}
+    if path.exists():
+        return _same_plan(path, written)
+    with told(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     write_json(path, written)
     return _read_json(path)
 
 
+def _same_plan(path: Path, plan: Mapping[str, object]) -> Mapping[str, object]:
+    """The plan as stored, if it is `plan` in all but the time it was made; InputError otherwise."""
+    try:
+        stored = _read_json(path)
+    except InputError as error:
+        raise InputError(f"{error}; {ANEW}") from error
+    if stored.get("digest") != plan["digest"]:
+        raise InputError(f"{path}: holds another plan ({stored.get('digest')}); give another folder with -o")
+    same = json.loads(json.dumps({**plan, "made_at": stored.get("made_at")}))
+    if stored != same or not MOMENT.fullmatch(str(stored["made_at"])):
+        raise InputError(f"{path}: the file is damaged, it is not as it was written; {ANEW}")
+    return stored
+
+
 def append_look(folder: Path, **facts: object) -> None:
     """Records that results were computed from this plan: one line of `looks.jsonl` with the time and `facts`."""
+    path = folder / "looks.jsonl"
     line = json.dumps({"at": stamp(now()), **facts}, ensure_ascii=False, allow_nan=False)
-    with (folder / "looks.jsonl").open("a", encoding="utf-8") as file:
-        file.write(line + "\n")
+    try:
+        _looks(path)
+    except InputError as error:
+        raise InputError(f"{error}; move it away and run the same again") from error
+    before = path.read_bytes() if path.exists() else b""
+    with whole(path) as waiting:
+        waiting.write_bytes(before + line.encode() + b"\n")
 
 
 def write_run(
@@ -92,12 +130,8 @@ def write_run(
 def write_json(path: Path, value: object) -> None:
     """Writes `value` as JSON; the file is either whole or not there."""
     text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
-    temporary = path.with_name(f".{path.name}.part")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    with whole(path) as waiting:
+        waiting.write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
 def read_run(folder: Path, *, only: Collection[str] | None = None, quoted: bool = False) -> Run:
@@ -192,8 +226,8 @@ def _entries(path: Path, key: str, kind: type[Entry]) -> list[Entry]:
 
 def _looks(path: Path) -> tuple[dict[str, Any], ...]:
     """The lines of `looks.jsonl`; none where the file is not there."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     try:
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
         found = tuple(json.loads(line) for line in lines if line.strip())
     except ValueError as error:
         raise InputError(f"{path}: the file is damaged, a line is no JSON ({error})") from error

@@ -11,7 +11,7 @@ import numpy as np
 
 from audit.axis import Axis
 from audit.collect import collect
-from audit.errors import AuditError
+from audit.errors import AuditError, StorageError
 from audit.judging import Judgement, correction, judged_rows, tallies, unknown_error
 from audit.labelled import Item
 from audit.ledger import remembered
@@ -154,6 +154,8 @@ def _said(reader: Reader, what: Asking, texts: Sequence[Text], swapped: Sequence
             planned.prompts, backend=reader.backend, question=reader.question, cache=what.cache, kept=what.kept,
             progress=_named(what.progress, f"answers for {reader.reading.metric}"),
         )  # fmt: skip
+    except StorageError:
+        raise  # about the place where answers are kept, not about the second model
     except AuditError as error:
         why = f"the model {reader.reading.model} cannot be asked: {first_line(error)}"
         return _Said(numbers={}, responses=RESPONSES.frame(), problem=why)

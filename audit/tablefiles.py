@@ -6,6 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from audit.disk import whole
 from audit.errors import InputError
 from audit.records import Column, Table
 
@@ -24,12 +25,10 @@ def write_table(folder: Path, table: Table, rows: pd.DataFrame) -> None:
     frame, path = table.frame(rows), folder / f"{table.name}.parquet"
     kinds = {"str": pa.large_string(), "int64": pa.int64(), "float64": pa.float64(), "bool": pa.bool_()}
     schema = pa.schema([(column.name, kinds[column.dtype]) for column in table.columns])
-    temporary = path.with_name(f".{path.name}.part")
-    with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+    with whole(path) as waiting, pq.ParquetWriter(waiting, schema, compression="zstd") as writer:
         for start in range(0, max(len(frame), 1), ROWS_AT_ONCE):
             part = pa.Table.from_pandas(frame.iloc[start : start + ROWS_AT_ONCE], preserve_index=False)
             writer.write_table(part.cast(schema).replace_schema_metadata(None))
-    temporary.replace(path)
 
 
 def read_table(folder: Path, table: Table, *, without: Collection[str] = ()) -> pd.DataFrame:

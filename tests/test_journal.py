@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.errors import AuditError, InputError
+from audit.errors import AuditError, StorageError
 from audit.journal import Entry, Journal, Key
 
 AT = "2026-11-20T12:00:00Z"
@@ -110,8 +110,37 @@ def test_a_file_of_a_later_format_is_not_touched(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "a.sqlite") as connection:
         connection.execute("PRAGMA user_version = 9")
     connection.close()
-    with pytest.raises(InputError, match="answers of format 9; this version of audit reads format 2"):
+    with pytest.raises(StorageError, match="made by another program"):
         journal(tmp_path / "a.sqlite")
+    with journal(tmp_path / "b.sqlite") as one:
+        one.add(entries(1))
+    with sqlite3.connect(tmp_path / "b.sqlite") as connection:
+        connection.execute("PRAGMA user_version = 9")
+    connection.close()
+    with pytest.raises(
+        StorageError, match="answers of format 9; this version of audit reads format 2"
+    ) as caught:
+        journal(tmp_path / "b.sqlite")
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("version", [0, 1, 2])
+@pytest.mark.parametrize("table", ["answers (id, words)", "notes (text)", "answers (model, question)"])
+def test_a_file_of_another_program_is_refused_and_keeps_every_byte(
+    table: str, version: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"CREATE TABLE {table}")
+        connection.execute(f"PRAGMA user_version = {version}")
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(
+        StorageError, match=r"made by another program and was not touched.*AUDIT_CACHE"
+    ) as caught:
+        journal(path)
+    assert caught.value.exit_code == 2
+    assert path.read_bytes() == before and [each.name for each in tmp_path.iterdir()] == ["a.sqlite"]
 
 
 def test_answers_of_the_first_format_are_read_and_their_length_is_unknown(tmp_path: Path) -> None:
@@ -131,9 +160,10 @@ def test_answers_of_the_first_format_are_read_and_their_length_is_unknown(tmp_pa
 
 def test_a_place_where_nothing_can_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=r"answers cannot be kept here .*AUDIT_CACHE"):
+    with pytest.raises(StorageError, match=r"answers cannot be kept here .*AUDIT_CACHE") as caught:
         journal(tmp_path / "file" / "a.sqlite")
-    with pytest.raises(InputError, match="answers cannot be kept here"):
+    assert caught.value.exit_code == 2
+    with pytest.raises(StorageError, match="answers cannot be kept here"):
         journal(tmp_path)
 
 

@@ -14,7 +14,7 @@ from audit.errors import InputError
 from audit.evidence import plan_digest
 from audit.machine import now, stamp
 from audit.records import RESPONSES, SCORES, TABLES
-from audit.runs import append_look, is_finished, read_run, run_folder, write_plan, write_run
+from audit.runs import append_look, is_finished, read_run, run_folder, write_json, write_plan, write_run
 
 DIGEST = "a1b2c3d4" * 8
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -78,10 +78,14 @@ def test_the_same_plan_gives_the_same_folder_until_another_is_asked_for(tmp_path
     first = run_folder(tmp_path, "s", "m", DIGEST)
     first.mkdir()
     assert run_folder(tmp_path, "s", "m", DIGEST) == first
+    write_json(first / "manifest.json", {"complete": False})
+    assert run_folder(tmp_path, "s", "m", DIGEST, again=True) == first  # is gone on with: it is not finished
+    write_json(first / "manifest.json", {"complete": True})
     second = run_folder(tmp_path, "s", "m", DIGEST, again=True)
     assert second not in (first, tmp_path)
     second.mkdir()
     assert run_folder(tmp_path, "s", "m", DIGEST) == second
+    (second / "manifest.json").write_text("no JSON", encoding="utf-8")
     assert run_folder(tmp_path, "s", "m", DIGEST, again=True) not in (first, second)
 
 

@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from audit.disk import whole
 from audit.errors import AuditError
 
 MISSING_PANGO = (
@@ -38,7 +39,8 @@ def write_pdf(html: str, path: Path, *, made_at: datetime, attachments: Mapping[
         raise AuditError(
             "the PDF could not be made without loss: " + "; ".join(dict.fromkeys(messages))[:2000]
         )
-    path.write_bytes(content)
+    with whole(path) as waiting:
+        waiting.write_bytes(content)
 
 
 def _weasyprint() -> Any:
