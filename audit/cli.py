@@ -47,6 +47,24 @@ PolicyName = Annotated[
     str, typer.Option("--policy", metavar="NAME", help="Policy file, or name of a shipped one.")
 ]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where run folders are made.")]
+Place = Annotated[
+    str,
+    typer.Option(
+        "--executor", metavar="NAME", help="Where the model is asked: local, or ray (workers of a cluster)."
+    ),
+]
+Address = Annotated[
+    str,
+    typer.Option(
+        "--address", metavar="HOST:PORT", help="Cluster to use; without it one is started on this machine."
+    ),
+]
+Workers = Annotated[
+    int, typer.Option("--workers", metavar="N", help="How many workers; 0: all there is room for.")
+]
+Gpus = Annotated[
+    float, typer.Option("--gpus", metavar="F", help="Graphics cards of each worker, such as 1 or 0.5.")
+]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.", show_default=False)]
 
 
@@ -123,9 +141,14 @@ def run(
     again: Annotated[
         bool, typer.Option("--again", help="Start another run of a plan that is finished.")
     ] = False,
+    executor: Place = "local",
+    address: Address = "",
+    workers: Workers = 0,
+    gpus: Gpus = 0.0,
 ) -> None:
     """Audit a model: ask, measure, explain, and write the report. The same command goes on after a stop."""
     from audit import console, pipeline, progress
+    from audit.batching import Where
     from audit.machine import now, stamp
     from audit.policy import load_policy
     from audit.runs import read_run
@@ -134,11 +157,12 @@ def run(
     load_policy(policy)
     for suite in suites[1:]:  # the first is read right away
         load_suite(suite)
+    where = Where(model=model, executor=executor, address=address, workers=workers, gpus=gpus)
     started_at, incomplete = stamp(now()), False
     for suite in suites:
         with progress.shown(console.out(stderr=True)) as shown:
             folder = pipeline.run(
-                suite, model=model, output=output, policy=policy, again=again, progress=shown
+                suite, model=model, output=output, policy=policy, again=again, progress=shown, where=where
             )
         finished = read_run(folder, only=("effects",))
         console.results(console.out(), finished)

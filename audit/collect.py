@@ -146,9 +146,7 @@ def _known(work: _Work) -> tuple[list[pa.Table | None], int]:
 def _all(work: _Work, parts: Sequence[pa.Table | None]) -> list[pa.Table | None]:
     """The same parts once all was asked: what was missing is read from the journal, or is a failure."""
     return [
-        part(portion.keys, _entries(work, portion))
-        if made is None
-        else made
+        part(portion.keys, _entries(work, portion)) if made is None else made
         for portion, made in zip(work.wanted.portions(), parts, strict=True)
     ]
 

@@ -9,13 +9,16 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from audit import evidence, planning, runs
+from audit.batching import Executor, Place, Where
+from audit.catalogue import load
 from audit.classical import classical
 from audit.collect import Collected, collect
 from audit.disk import held, sweep, told, whole
 from audit.effects import effects
+from audit.executors import EXECUTORS
 from audit.explain import ExplainSettings, attribute
 from audit.explain import plan as plan_explanations
 from audit.findings import findings
@@ -74,35 +77,42 @@ def run(
     policy: str = "default",
     again: bool = False,
     progress: Progress | None = None,
+    where: Where | None = None,
 ) -> Path:
-    """Audits `model` with one suite; gives the run's folder. The same call goes on with an unfinished run."""
+    """Audits `model` with one suite; gives the run's folder. The same call goes on with an unfinished run.
+
+    `where` says where the model is asked; by default in this process.
+    """
     job = prepare(suite, model=model, policy=policy)
-    document = _document(job)
-    digest = evidence.plan_digest(document)
-    folder = runs.run_folder(output, job.suite.id, job.backend.identity.name, digest, again=again)
-    with told(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    with held(folder):
-        sweep(folder)
-        complete = runs.is_finished(folder)
-        if complete:
-            evidence.require_unchanged(folder)
-        else:
-            complete = _made(folder, job, document, digest=digest, progress=progress)
-        del job, document
-        give_back_memory()
-        _render(folder)
-        if complete:
-            evidence.remove_answers(folder)
+    where = where or Where(model=model)
+    place = cast(Place, load(EXECUTORS, "executors", where.executor))
+    with place(job.backend, where) as executor:
+        document = _document(job)
+        digest = evidence.plan_digest(document)
+        folder = runs.run_folder(output, job.suite.id, job.backend.identity.name, digest, again=again)
+        with told(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        with held(folder):
+            sweep(folder)
+            complete = runs.is_finished(folder)
+            if complete:
+                evidence.require_unchanged(folder)
+            else:
+                stored = runs.write_plan(folder, document, digest=digest)
+                complete = _made(folder, job, stored, executor=executor, progress=progress)
+            del job, document
+            give_back_memory()
+            _render(folder)
+            if complete:
+                evidence.remove_answers(folder)
     return folder
 
 
 def _made(
-    folder: Path, job: Job, document: Mapping[str, object], *, digest: str, progress: Progress | None
+    folder: Path, job: Job, plan: Mapping[str, object], *, executor: Executor, progress: Progress | None
 ) -> bool:
-    """Plan, tables, findings and manifest, written; whether nothing is left that may be answered later."""
-    stored = runs.write_plan(folder, document, digest=digest)
-    results = compute(job, progress=progress, folder=folder)
+    """Tables, findings and manifest, written; whether nothing is left that may be answered later."""
+    results = compute(job, progress=progress, folder=folder, executor=executor)
     runs.append_look(folder, effects=len(results.tables["effects"]), answers=len(results.tables["responses"]))
     runs.write_run(
         folder,
@@ -111,11 +121,17 @@ def _made(
         excluded=results.excluded,
         written=runs.TEXTS,
     )
-    evidence.write_manifest(folder, facts=_facts(job, results, stored))
+    evidence.write_manifest(folder, facts=_facts(job, results, plan, executor=executor))
     return results.complete
 
 
-def compute(job: Job, *, progress: Progress | None = None, folder: Path | None = None) -> Results:
+def compute(
+    job: Job,
+    *,
+    progress: Progress | None = None,
+    folder: Path | None = None,
+    executor: Executor | None = None,
+) -> Results:
     """Collect, score, explain, effects, findings.
 
     With a `folder`, answers of a model without digests are kept there, and prompts and responses are written there as
@@ -124,11 +140,12 @@ def compute(job: Job, *, progress: Progress | None = None, folder: Path | None =
     prompts, pairs = job.expansion.prompts, job.expansion.pairs
     kept = None if folder is None else folder / evidence.ANSWERS
     remembered(job.backend, kept, "model")
-    got = _answers(job, prompts, progress, kept)
+    ask = _Ask(job=job, kept=kept, executor=executor)
+    got = ask(prompts, progress)
     give_back_memory()
     second = _second(job, got.responses, progress, kept)
     scores, differences = _measured(job, got.responses, second.scores)
-    explained = _explain(job, scores, differences, progress=progress, kept=kept)
+    explained = _explain(job, scores, differences, progress=progress, ask=ask)
     complete = not (got.unanswered or explained.unanswered or second.unanswered)
     responses = _stack(RESPONSES, got.responses, explained.responses, second.responses)
     got = replace(got, responses=RESPONSES.frame())
@@ -244,7 +261,7 @@ class _Explained:
 
 
 def _explain(
-    job: Job, scores: pd.DataFrame, differences: pd.DataFrame, *, progress: Progress | None, kept: Path | None
+    job: Job, scores: pd.DataFrame, differences: pd.DataFrame, *, progress: Progress | None, ask: _Ask
 ) -> _Explained:
     """Plans coalition prompts, has them answered and scored like all others, and turns the scores into credits."""
     metric = job.explained
@@ -265,7 +282,7 @@ def _explain(
         job.expansion.prompts, job.expansion.pairs, differences, metric=metric, settings=settings, mask_text=mask,
         seed=job.suite.sampling.seed,
     )  # fmt: skip
-    got = _answers(job, planned.prompts, _named(progress, "answers for explanations"), kept)
+    got = ask(planned.prompts, _named(progress, "answers for explanations"))
     values = score(planned.prompts, got.responses, question=job.question, metrics=[metric])
     made = attribute(planned, values)
     sides = set(made.scores["prompt_id"])
@@ -295,14 +312,24 @@ def _named(progress: Progress | None, what: str) -> Progress | None:
     return lambda _, done, total: progress(what, done, total)
 
 
-def _answers(job: Job, prompts: pd.DataFrame, progress: Progress | None, kept: Path | None) -> Collected:
-    """The answers to `prompts`: those that came with the records, or asked through `collect`."""
-    if job.recorded is not None:
-        failed = int((job.recorded["error"] != "").sum())
-        return Collected(responses=job.recorded, asked=0, reused=0, failed=failed)
-    return collect(
-        prompts, backend=job.backend, question=job.question, cache=cache_file(), progress=progress, kept=kept
-    )
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Ask:
+    """How the prompts of a job get their answers."""
+
+    job: Job
+    kept: Path | None
+    executor: Executor | None
+
+    def __call__(self, prompts: pd.DataFrame, progress: Progress | None) -> Collected:
+        """The answers to `prompts`: those that came with the records, or asked through `collect`."""
+        job = self.job
+        if job.recorded is not None:
+            failed = int((job.recorded["error"] != "").sum())
+            return Collected(responses=job.recorded, asked=0, reused=0, failed=failed)
+        return collect(
+            prompts, backend=job.backend, question=job.question, cache=cache_file(), progress=progress,
+            kept=self.kept, executor=self.executor,
+        )  # fmt: skip
 
 
 def cache_file() -> Path:
@@ -323,8 +350,11 @@ def _document(job: Job) -> dict[str, object]:
     )  # fmt: skip
 
 
-def _facts(job: Job, results: Results, plan_document: Mapping[str, object]) -> dict[str, object]:
+def _facts(
+    job: Job, results: Results, plan_document: Mapping[str, object], *, executor: Executor
+) -> dict[str, object]:
     """What the manifest says beside the digests of the files."""
+    workers = dict(executor.facts()) if isinstance(executor, TellsFacts) else {}
     times = results.tables["responses"]["answered_at"]
     oldest, newest = (str(times.min()), str(times.max())) if len(times) else ("", "")
     return {
@@ -336,7 +366,7 @@ def _facts(job: Job, results: Results, plan_document: Mapping[str, object]) -> d
             "asked": results.asked, "reused": results.reused, "failed": results.failed,
         },
         "token_differences": token_differences(results.tables["pairs"], results.tables["responses"]),
-        "service": dict(job.backend.facts()) if isinstance(job.backend, TellsFacts) else {},
+        "service": dict(job.backend.facts()) if isinstance(job.backend, TellsFacts) else workers,
         "answered_from": oldest,
         "answered_to": newest,
         "answers_older_than_plan": bool(oldest and oldest < str(plan_document["made_at"])),

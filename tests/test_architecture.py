@@ -38,6 +38,7 @@ class Folder:
 FOLDERS = (
     Folder("audit/attribution", "audit.attribution", "ATTRIBUTORS", "docs/explanations.md"),
     Folder("audit/backends", "audit.backends", "BACKENDS", "docs/backends.md"),
+    Folder("audit/executors", "audit.executors", "EXECUTORS", "docs/scale.md"),
     Folder("audit/exports", "audit.exports", "EXPORTERS", "docs/exports.md"),
     Folder("audit/metrics", "audit.metrics", "METRICS", "docs/metrics.md"),
     Folder("audit/report/sections", "audit.report", "SECTIONS", "docs/report.md"),
