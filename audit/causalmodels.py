@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from audit.batching import Cut
 from audit.choices import NO_TOKEN, chosen
 from audit.continuations import OptionRows, option_rows
 from audit.draws import drawn
-from audit.likelihoods import left_to_right, next_tokens
-from audit.passes import Loading, OnDemand
+from audit.likelihoods import begun_texts, left_to_right, next_tokens
+from audit.ondemand import OnDemand
+from audit.passes import Loaded, Loading, Row
 from audit.reading import Reading, followed, plain_text
 from audit.records import Answer, ModelIdentity, Prompt, Question
+from audit.ways import options_of
 from audit.weights import WeightFolder
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Choice:
+    """What has to be asked for the options of a prompt, and how long the prompt is to the model."""
+
+    plan: OptionRows | Answer
+    tokens: int
 
 
 class CausalLM:
@@ -36,31 +47,37 @@ class CausalLM:
         self._temperature = temperature
 
     def cut(self, prompts: Sequence[Prompt], question: Question) -> Cut:
-        """Batches of prompts of like length, as the model reads them."""
+        """Batches of prompts that begin alike or are of like length, as the model reads them; rows are remembered."""
+        options = options_of(question)
+        if options:
+            plans = self._choices(prompts, options, keep=True)
+            rows = [choice.plan.rows if isinstance(choice.plan, OptionRows) else () for choice in plans]
+            return self._model.cut_rows(rows, [choice.tokens for choice in plans])
+        if question.kind == "likelihood":
+            whole = self._begun(prompts, keep=True)
+            limit = self._model.loaded.limit
+            asked = [[row[:-1]] if 1 < len(row) <= limit else [] for row in whole]
+            return self._model.cut_rows(asked, [len(row) for row in whole])
         texts = [self._text(prompt) for prompt in prompts]
         plain = ["" if isinstance(text, Answer) else text for text in texts]
-        return self._model.cut(plain, special=not self._reading.chat)
+        cut = self._model.cut(plain, special=not self._reading.chat)
+        if question.kind == "next_token":
+            heads = self._rows(texts)
+            return self._model.cut_rows([[tuple(head)] if head else [] for head in heads], cut.tokens)
+        return cut
 
     def choose(self, prompts: Sequence[Prompt], options: Sequence[str]) -> list[Answer]:
         """Sum of the token log-probabilities of each option right after the prompt, tokenised together with it.
 
         Where the prompt as the model reads it ends in white space, an option loses the space it begins with.
         """
-        texts = [self._text(prompt) for prompt in prompts]
-        heads = self._rows(texts)
-        joint = self._rows([followed(text, option) for text in texts for option in options])
-        plans: list[OptionRows | Answer] = [
-            text
-            if isinstance(text, Answer)
-            else self._planned(head, joint[at * len(options) :][: len(options)])
-            for at, (text, head) in enumerate(zip(texts, heads, strict=True))
-        ]
+        choices = self._choices(prompts, tuple(options))
+        plans = [choice.plan for choice in choices]
         return chosen(self._model.loaded, plans, options, budget=self.batch_tokens)
 
     def log_likelihood(self, prompts: Sequence[Prompt]) -> list[Answer]:
         """Each token of a bare text after those before it: neither chat template nor system prompt is put around it."""
-        texts = [plain_text(prompt) for prompt in prompts]
-        return left_to_right(self._model.loaded, texts, budget=self.batch_tokens)
+        return left_to_right(self._model.loaded, self._begun(prompts), budget=self.batch_tokens)
 
     def next_token(self, prompts: Sequence[Prompt]) -> list[Answer]:
         """What the model would write first after the prompt as it reads it."""
@@ -89,15 +106,50 @@ class CausalLM:
 
     def _rows(self, texts: Sequence[str | Answer]) -> list[list[int]]:
         """Token ids of each text without what the tokenizer puts at its end; none where there is no text."""
+        plain = ["" if isinstance(text, Answer) else text for text in texts]
+        rows = self._model.rows(plain, special=not self._reading.chat)
+        return [self._open(row) for row in rows]
+
+    def _open(self, row: Row) -> list[int]:
+        """The ids of a row without what the tokenizer puts at its end."""
+        return row.ids if self._reading.chat else row.ids[: len(row.ids) - self._model.loaded.tail]
+
+    def _begun(self, prompts: Sequence[Prompt], *, keep: bool = False) -> list[tuple[int, ...]]:
+        """The token ids of each bare text."""
+        keys = [("text", plain_text(prompt)) for prompt in prompts]
+
+        def make(new: list[tuple[str, str]]) -> list[tuple[int, ...]]:
+            return begun_texts(self._model.loaded, [text for _, text in new])
+
+        return self._model.remembered(keys, make, keep=keep)
+
+    def _choices(
+        self, prompts: Sequence[Prompt], options: tuple[str, ...], *, keep: bool = False
+    ) -> list[_Choice]:
+        """What has to be asked for the options of each prompt."""
+
+        def make(new: list[tuple[Prompt, tuple[str, ...]]]) -> list[_Choice]:
+            return self._planned([self._text(prompt) for prompt, _ in new], options)
+
+        return self._model.remembered([(prompt, options) for prompt in prompts], make, keep=keep)
+
+    def _planned(self, texts: Sequence[str | Answer], options: Sequence[str]) -> list[_Choice]:
+        """The rows that score the options after each text, or why they cannot be scored."""
         loaded = self._model.loaded
         plain = ["" if isinstance(text, Answer) else text for text in texts]
-        special = not self._reading.chat
-        rows = self._model.rows(plain, special=special)
-        return [row.ids[: len(row.ids) - loaded.tail] if special else row.ids for row in rows]
+        follow = [followed(text, option) for text in plain for option in options]
+        coded = loaded.encode([*plain, *follow], special=not self._reading.chat)
+        rows = [self._open(row) for row in coded]
+        found = []
+        for at, text in enumerate(texts):
+            joint = rows[len(texts) + at * len(options) :][: len(options)]
+            plan = text if isinstance(text, Answer) else _plan(loaded, rows[at], joint)
+            found.append(_Choice(plan=plan, tokens=len(coded[at].ids)))
+        return found
 
-    def _planned(self, head: Sequence[int], joint: Sequence[Sequence[int]]) -> OptionRows | Answer:
-        """The rows that score a prompt's options, or why they cannot be scored."""
-        plan = option_rows(head, joint)
-        if plan is None:
-            return Answer(error=NO_TOKEN)
-        return self._model.loaded.too_long(max(len(row) for row in plan.rows)) or plan
+
+def _plan(loaded: Loaded, head: Sequence[int], joint: Sequence[Sequence[int]]) -> OptionRows | Answer:
+    plan = option_rows(head, joint)
+    if plan is None:
+        return Answer(error=NO_TOKEN)
+    return loaded.too_long(max(len(row) for row in plan.rows)) or plan

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from audit.continuations import OptionRows
+from audit.continued import At, log_probs
 from audit.passes import Loaded, Row, scored
 from audit.records import Answer
 
@@ -48,16 +49,23 @@ def _sums(
         for at, plan in enumerate(plans)
         for number in range(len(plan.rows))
     ]
-
-    def ask(batch: list[int]) -> list[list[float]]:
-        wanted = [
-            (line, need.position, need.token) for line, index in enumerate(batch) for _, need in needs[index]
-        ]
-        found = iter(loaded.token_log_probs([rows[index] for index in batch], wanted))
-        return [[next(found) for _ in needs[index]] for index in batch]
-
-    lengths = [len(row.ids) + len(row.target or ()) for row in rows]
-    for index, values in loaded.in_passes(lengths, ask, budget=budget):
+    wanted = [[(need.position, need.token) for _, need in some] for some in needs]
+    for index, values in _values(loaded, rows, wanted, budget=budget):
         for (at, need), value in zip(needs[index], values, strict=True):
             sums[at][need.option] += value
     return iter(sums)
+
+
+def _values(
+    loaded: Loaded, rows: Sequence[Row], wanted: Sequence[Sequence[At]], *, budget: int
+) -> Iterator[tuple[int, list[float]]]:
+    """Number of a row, and the log-probabilities that are wanted of it."""
+    if not any(row.target for row in rows):
+        return log_probs(loaded, [tuple(row.ids) for row in rows], wanted, budget=budget)
+
+    def ask(batch: list[int]) -> list[list[float]]:
+        needs = [(line, at, token) for line, index in enumerate(batch) for at, token in wanted[index]]
+        found = iter(loaded.token_log_probs([rows[index] for index in batch], needs))
+        return [[next(found) for _ in wanted[index]] for index in batch]
+
+    return loaded.in_passes([len(row.ids) + len(row.target or ()) for row in rows], ask, budget=budget)

@@ -8,7 +8,8 @@ from typing import Any
 from audit.batching import Cut
 from audit.catalogue import unknown
 from audit.errors import InputError
-from audit.passes import Loading, OnDemand, scored
+from audit.ondemand import OnDemand
+from audit.passes import Loading, scored
 from audit.protocols import RATING
 from audit.reading import plain_text
 from audit.records import Answer, ModelIdentity, Prompt, Question

@@ -11,7 +11,8 @@ from audit.batching import Cut
 from audit.choices import NO_TOKEN, chosen
 from audit.continuations import OptionRows, option_rows
 from audit.draws import drawn
-from audit.passes import Loading, OnDemand, Row, scored
+from audit.ondemand import OnDemand
+from audit.passes import Loading, Row, scored
 from audit.reading import Reading
 from audit.records import Answer, ModelIdentity, Prompt, Question
 from audit.weights import WeightFolder
@@ -117,7 +118,9 @@ class EncoderDecoder:
     @cached_property
     def _ends(self) -> tuple[int, int]:
         """How many special tokens the tokenizer puts before and after what the decoder writes."""
-        coded = self._model.loaded.tokenizer(text_target="a", return_special_tokens_mask=True)
+        loaded = self._model.loaded
+        with loaded.lock:
+            coded = loaded.tokenizer(text_target="a", return_special_tokens_mask=True)
         mask = coded["special_tokens_mask"]
         before, after = (
             next((n for n, special in enumerate(side) if not special), 0) for side in (mask, mask[::-1])
@@ -129,7 +132,8 @@ class EncoderDecoder:
         import torch
 
         loaded = self._model.loaded
-        ids = loaded.tokenizer(text_target=text, verbose=False)["input_ids"]
+        with loaded.lock:
+            ids = loaded.tokenizer(text_target=text, verbose=False)["input_ids"]
         labels = torch.tensor([ids], device=loaded.device)
         given = loaded.model.prepare_decoder_input_ids_from_labels(labels=labels)[0].tolist()
         return Target(given=tuple(given), ids=tuple(ids))

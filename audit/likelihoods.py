@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from math import fsum, isfinite
 from typing import TYPE_CHECKING
 
-from audit.passes import Loaded, Row, scored
+from audit.continued import last_logits, log_probs
+from audit.passes import Loaded, scored
 from audit.records import Answer
 
 if TYPE_CHECKING:
@@ -30,14 +31,20 @@ class _Line:
     needs: Sequence[tuple[int, int]]
 
 
-def left_to_right(loaded: Loaded, texts: Sequence[str], *, budget: int) -> list[Answer]:
+def begun_texts(loaded: Loaded, texts: Sequence[str]) -> list[tuple[int, ...]]:
+    """The token ids of bare texts, without what the tokenizer puts at their ends.
+
+    The token that begins every text is put first where the tokenizer has one.
+    """
+    return [tuple(_begun(loaded, row.ids[: len(row.ids) - loaded.tail])) for row in loaded.encode(texts)]
+
+
+def left_to_right(loaded: Loaded, rows: Sequence[Sequence[int]], *, budget: int) -> list[Answer]:
     """Sum of log p(token | tokens before it) of each text, natural logarithm, and how many tokens were scored.
 
-    The token that begins every text is put first where the tokenizer has one, and is not scored itself. Where it has
-    none, nothing comes before the first token, which is then not scored either.
+    The token that begins every text is not scored itself. Where the tokenizer has none, nothing comes before the first
+    token, which is then not scored either.
     """
-    bare = [row.ids[: len(row.ids) - loaded.tail] for row in loaded.encode(texts)]
-    rows = [_begun(loaded, ids) for ids in bare]
     first = max(1, loaded.head)
     lines = [
         _Line(text=text, ids=ids[:-1], needs=[(at - 1, ids[at]) for at in range(first, len(ids))])
@@ -68,14 +75,11 @@ def next_tokens(loaded: Loaded, rows: Sequence[Sequence[int]], *, budget: int) -
     fitting = [index for index, answer in enumerate(answers) if answer is None]
     most = budget if loaded.keeps else _most(loaded, budget)
 
-    def ask(batch: list[int]) -> list[dict[str, float]]:
-        chosen = [rows[fitting[number]] for number in batch]
-        last = [len(row) - 1 for row in chosen]
-        keep = sorted(set(last))
-        logits = loaded.logits([Row(ids=list(row)) for row in chosen], keep=keep)
-        return [_likeliest(loaded, logits[line, keep.index(at)]) for line, at in enumerate(last)]
+    def read(logits: Tensor) -> dict[str, float]:
+        return _likeliest(loaded, logits)
 
-    for number, found in loaded.in_passes([len(rows[at]) for at in fitting], ask, budget=most):
+    chosen = [tuple(rows[at]) for at in fitting]
+    for number, found in last_logits(loaded, chosen, read, budget=most):
         answers[fitting[number]] = scored(found)
     return [answer for answer in answers if answer is not None]
 
@@ -105,16 +109,10 @@ def _answers(
 
 def _in_batches(loaded: Loaded, lines: Sequence[_Line], *, budget: int) -> Iterator[tuple[int, list[float]]]:
     """The text and the log-probabilities of every line, in batches whose logits fit into memory."""
-    lengths = [len(line.ids) for line in lines]
-
-    def ask(batch: list[int]) -> list[list[float]]:
-        chosen = [lines[index] for index in batch]
-        needs = [(row, at, token) for row, line in enumerate(chosen) for at, token in line.needs]
-        values = iter(loaded.token_log_probs([Row(ids=list(line.ids)) for line in chosen], needs))
-        return [[next(values) for _ in line.needs] for line in chosen]
-
+    rows = [tuple(line.ids) for line in lines]
+    wanted = [line.needs for line in lines]
     most = _most(loaded, budget) if loaded.output_layer is None else budget
-    for index, found in loaded.in_passes(lengths, ask, budget=most):
+    for index, found in log_probs(loaded, rows, wanted, budget=most):
         yield lines[index].text, found
 
 

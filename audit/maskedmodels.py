@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from audit.batching import Cut
@@ -10,7 +12,8 @@ from audit.choices import NO_TOKEN, chosen
 from audit.continuations import Need, OptionRows
 from audit.errors import InputError
 from audit.likelihoods import one_masked
-from audit.passes import Loading, OnDemand
+from audit.ondemand import OnDemand
+from audit.passes import Loading
 from audit.reading import plain_text
 from audit.records import Answer, ModelIdentity, Prompt, Question
 from audit.weights import WeightFolder
@@ -52,29 +55,59 @@ class MaskedLM:
                 f"{self.identity.name}: options in a gap need a tokenizer that says where its tokens stand in a text; "
                 "this one has no tokenizer.json"
             )
-        plans = [self._planned(plain_text(prompt), options) for prompt in prompts]
+        plans = self._planned([plain_text(prompt) for prompt in prompts], options)
         return chosen(loaded, plans, options, budget=self.batch_tokens)
 
-    def _planned(self, text: str, options: Sequence[str]) -> OptionRows | Answer:
-        """The rows that score a prompt's options, or why they cannot be scored."""
+    def _planned(self, texts: Sequence[str], options: Sequence[str]) -> list[OptionRows | Answer]:
+        """The rows that score the options in the gap of each text, or why they cannot be scored."""
+        gaps = [around_gap(text, self._gaps) for text in texts]
+        filled = [_filled(gap, options) for gap in gaps if not isinstance(gap, Answer)]
+        coded = self._coded([option.text for some in filled for option in some])
+        rows = iter(coded)
+        plans = iter([self._rows(some, list(islice(rows, len(some)))) for some in filled])
+        return [gap if isinstance(gap, Answer) else next(plans) for gap in gaps]
+
+    def _coded(self, texts: Sequence[str]) -> list[tuple[list[int], list[tuple[int, int]]]]:
+        """Token ids of each text, and where each token stands in it."""
         loaded = self._model.loaded
-        parts = around_gap(text, self._gaps)
-        if isinstance(parts, Answer):
-            return parts
-        before, after = parts
-        filled = [option.lstrip(" ") if before[-1:].isspace() else option for option in options]
-        coded = loaded.tokenizer(
-            [before + option + after for option in filled], return_offsets_mapping=True, verbose=False
-        )
+        if not texts:
+            return []
+        with loaded.lock:
+            found = loaded.tokenizer(list(texts), return_offsets_mapping=True, verbose=False)
+        return list(zip(found["input_ids"], found["offset_mapping"], strict=True))
+
+    def _rows(
+        self, filled: Sequence[_Filled], coded: Sequence[tuple[list[int], list[tuple[int, int]]]]
+    ) -> OptionRows | Answer:
+        """The rows of one text's options, or why they cannot be scored."""
+        loaded = self._model.loaded
+        joint = [ids for ids, _ in coded]
         places = [
-            _places(offsets, len(before), len(before) + len(option))
-            for offsets, option in zip(coded["offset_mapping"], filled, strict=True)
+            _places(offsets, one.start, one.end) for one, (_, offsets) in zip(filled, coded, strict=True)
         ]
         if not all(places):
             return Answer(error=NO_TOKEN)
-        longest = max(len(ids) for ids in coded["input_ids"])
         mask = int(loaded.tokenizer.mask_token_id)
-        return loaded.too_long(longest) or _gap_rows(coded["input_ids"], places, mask=mask)
+        return loaded.too_long(max(map(len, joint))) or _gap_rows(joint, places, mask=mask)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Filled:
+    """A text whose gap holds an option, from character `start` to `end`."""
+
+    text: str
+    start: int
+    end: int
+
+
+def _filled(gap: tuple[str, str], options: Sequence[str]) -> list[_Filled]:
+    """The text with each option in its gap; an option loses its space where one stands there already."""
+    before, after = gap
+    fitting = [option.lstrip(" ") if before[-1:].isspace() else option for option in options]
+    return [
+        _Filled(text=before + option + after, start=len(before), end=len(before) + len(option))
+        for option in fitting
+    ]
 
 
 def around_gap(text: str, gaps: Sequence[str]) -> tuple[str, str] | Answer:

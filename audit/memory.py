@@ -35,8 +35,12 @@ def in_passes(
 
     `ask` gets indices and gives one result each, in order. A single row that does not fit raises its error.
     """
+
+    def size(batch: list[int]) -> int:
+        return len(batch) * max(lengths[index] for index in batch)
+
     for batch in batches(lengths, budget=budget, pad=pad):
-        yield from _fitting(batch, lengths, ask, room)
+        yield from fitting(batch, size, ask, room)
 
 
 def is_memory_short(error: Exception) -> bool:
@@ -47,10 +51,14 @@ def is_memory_short(error: Exception) -> bool:
     )
 
 
-def _fitting(
-    batch: list[int], lengths: Sequence[int], ask: Callable[[list[int]], list[T]], room: Room
+def fitting(
+    batch: list[int], size: Callable[[list[int]], int], ask: Callable[[list[int]], list[T]], room: Room
 ) -> Iterator[tuple[int, T]]:
-    tokens = len(batch) * max(lengths[index] for index in batch)
+    """Every index of a batch with what `ask` gives for it, in as many passes as memory asks for.
+
+    `size` says how many tokens a pass over some indices works out.
+    """
+    tokens = size(batch)
     found = _tried(batch, ask) if len(batch) == 1 or tokens < room.tokens else None
     if found is not None:
         yield from zip(batch, found, strict=True)
@@ -58,7 +66,7 @@ def _fitting(
     room.tokens = min(room.tokens, tokens)
     half = len(batch) // 2
     for part in (batch[:half], batch[half:]):
-        yield from _fitting(part, lengths, ask, room)
+        yield from fitting(part, size, ask, room)
 
 
 def _tried(batch: list[int], ask: Callable[[list[int]], list[T]]) -> list[T] | None:

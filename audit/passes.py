@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections import ChainMap, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from inspect import signature
 from math import isfinite
 from pathlib import Path
@@ -15,14 +13,13 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from audit.adapters import attach
-from audit.batching import Cut
-from audit.buckets import batches
 from audit.devices import is_there
 from audit.errors import InputError
+from audit.keyvalues import Kept, Past
 from audit.memory import Room, in_passes
 from audit.projection import Need, hidden_states, of_tokens, output_layer
 from audit.records import Answer
-from audit.weights import WeightFolder
+from audit.trees import Layout
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,8 +32,6 @@ CLASSES: dict[Task, str] = {
     "choose": "AutoModelForCausalLM",
     "fill": "AutoModelForMaskedLM",
 }
-REMEMBERED = 3
-"""Cuts whose rows are kept until they are asked: the one that is asked, the next, and one to spare."""
 TINY = 5_000_000
 SELF_TEST = ("Yes.", "No, the second of these two lines is longer.")
 
@@ -74,6 +69,10 @@ class Loaded:
     """Whether it is an encoder with a decoder that is given a target."""
     output_layer: Any = None
     """The layer that makes logits of hidden states, where nothing else happens to them."""
+    continues: int = 0
+    """The longest row that may be worked out from a beginning that others have too; 0: all are worked out whole."""
+    kept: Kept = field(default_factory=Kept)
+    """The root that the last passes had in common."""
     room: Room = field(default_factory=Room)
     """What did not fit into memory so far."""
     lock: Lock = field(default_factory=Lock)
@@ -97,14 +96,22 @@ class Loaded:
         types = found.get("token_type_ids") or [None] * len(ids)
         return [Row(ids=row, types=kinds) for row, kinds in zip(ids, types, strict=True)]
 
-    def logits(self, rows: Sequence[Row], *, keep: Sequence[int] = ()) -> Tensor:
+    def logits(
+        self,
+        rows: Sequence[Row],
+        *,
+        keep: Sequence[int] = (),
+        past: Past | None = None,
+        layout: Layout | None = None,
+    ) -> Tensor:
         """One pass over right-padded rows: (rows, labels), or (rows, len(keep), words) at the positions `keep`.
 
-        Of rows with a target, the positions are those of the target.
+        Of rows with a target, the positions are those of the target; of rows that continue a `past`, their own. Rows
+        may be trees, as their `layout` says.
         """
         import torch
 
-        inputs = {
+        inputs: dict[str, Any] = {
             "input_ids": _padded([row.ids for row in rows], self.pad_id),
             "attention_mask": _padded([[1] * len(row.ids) for row in rows], 0),
         }
@@ -117,6 +124,10 @@ class Loaded:
         arguments: dict[str, Any] = {
             name: torch.tensor(values, device=self.device) for name, values in inputs.items()
         }
+        if layout is not None:
+            arguments |= layout.told(self.model.dtype, self.device)
+        if past is not None:
+            arguments |= {"past_key_values": past.cache, "use_cache": True}
         places = torch.tensor(keep, dtype=torch.long, device=self.device)
         if keep and self.keeps:
             arguments["logits_to_keep"] = places
@@ -124,19 +135,51 @@ class Loaded:
             found: Tensor = self.model(**arguments).logits
         return found[:, places] if keep and not self.keeps else found
 
-    def token_log_probs(self, rows: Sequence[Row], needs: Sequence[Need]) -> list[float]:
+    def logits_at(
+        self,
+        rows: Sequence[Row],
+        places: Sequence[tuple[int, int]],
+        *,
+        past: Past | None = None,
+        layout: Layout | None = None,
+    ) -> Tensor:
+        """(Places, words): the logits at some places (row, position) of one pass."""
+        import torch
+
+        lines = [row for row, _ in places]
+        if self.output_layer is not None:
+            with hidden_states(self.output_layer) as reached:
+                self.logits(rows, past=past, layout=layout)
+            with torch.inference_mode():
+                found: Tensor = self.output_layer(reached[0][lines, [at for _, at in places]])
+            return found
+        keep = sorted({at for _, at in places})
+        logits = self.logits(rows, keep=keep, past=past, layout=layout)
+        return logits[lines, [keep.index(at) for _, at in places]]
+
+    def token_log_probs(
+        self,
+        rows: Sequence[Row],
+        needs: Sequence[Need],
+        *,
+        past: Past | None = None,
+        layout: Layout | None = None,
+    ) -> list[float]:
         """log p(token) at position `at` of a row (log-softmax in fp32), for each need (row, at, token).
 
-        Logits are made only for positions that somebody needs, and each position's softmax once.
+        Logits are made only for positions that somebody needs, and each position's softmax once. Rows may continue a
+        `past`, which then holds them too.
         """
         if self.output_layer is not None:
             with hidden_states(self.output_layer) as reached:
-                self.logits(rows)
-            return of_tokens(reached[0], needs, words=self.words, layer=self.output_layer)
-        keep = sorted({at for _, at, _ in needs})
+                self.logits(rows, past=past, layout=layout)
+            layer = self.output_layer
+            return of_tokens(reached[0], needs, words=self.words, layer=layer) if needs else []
+        keep = sorted({at for _, at, _ in needs} or {0})
         column = {at: number for number, at in enumerate(keep)}
-        logits = self.logits(rows, keep=keep)
-        return of_tokens(logits, [(row, column[at], token) for row, at, token in needs], words=self.words)
+        logits = self.logits(rows, keep=keep, past=past, layout=layout)
+        inner = [(row, column[at], token) for row, at, token in needs]
+        return of_tokens(logits, inner, words=self.words) if needs else []
 
     def too_long(self, tokens: int) -> Answer | None:
         """The failed record of a prompt that the model cannot read whole."""
@@ -168,43 +211,6 @@ class Loading:
     device: str
     threads: int
     batch_tokens: int
-
-
-class OnDemand:
-    """A model folder whose weights are read when the first question comes."""
-
-    def __init__(self, weights: WeightFolder, loading: Loading) -> None:
-        self.weights = weights
-        self.loading = loading
-        self._measured: deque[dict[str, Row]] = deque(maxlen=REMEMBERED)
-
-    @property
-    def loaded(self) -> Loaded:
-        """The model, with the threads that it was opened with; InputError says why it cannot be loaded."""
-        import torch
-
-        found = self._loaded
-        torch.set_num_threads(self.loading.threads)
-        return found
-
-    @cached_property
-    def _loaded(self) -> Loaded:
-        return load(self.weights.path, self.loading, adapter=self.weights.adapter)
-
-    def cut(self, texts: Sequence[str], *, special: bool = True) -> Cut:
-        """Batches by length; the rows of the texts are remembered for `rows`."""
-        found = self.loaded.encode(texts, special=special)
-        self._measured.append(dict(zip(texts, found, strict=True)))
-        lengths = [len(row.ids) for row in found]
-        return Cut(batches=batches(lengths, budget=self.loading.batch_tokens), tokens=lengths)
-
-    def rows(self, texts: Sequence[str], *, special: bool = True) -> list[Row]:
-        """The row of each text; what was cut lately is not tokenised a second time."""
-        measured = ChainMap(*self._measured)
-        known = {text: measured[text] for text in dict.fromkeys(texts) if text in measured}
-        new = [text for text in texts if text not in known]
-        known |= zip(new, self.loaded.encode(new, special=special), strict=True)
-        return [known[text] for text in texts]
 
 
 def load(folder: Path, loading: Loading, *, adapter: Path | None = None) -> Loaded:

@@ -55,8 +55,6 @@ def _is_given(turn: dict[str, str]) -> bool:
     return turn["role"] in ("system", "user")
 
 
-def followed(text: str | Answer, option: str) -> str | Answer:
-    """The option after the text, with no second space between them; a failed record stays what it is."""
-    if isinstance(text, Answer):
-        return text
+def followed(text: str, option: str) -> str:
+    """The option after the text, with no second space between them."""
     return text + (option.lstrip(" ") if text[-1:].isspace() else option)

@@ -43,3 +43,16 @@ def test_the_likelihood_benchmark_says_where_the_pairs_are_missing(tmp_path: Pat
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert "pairs.csv is not there" in line
+
+
+def test_the_quick_form_of_the_speed_benchmark_finds_the_same_answers_either_way() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "benchmarks" / "speed.py", "--quick", "--only", "scoring", "prefixes"],
+        capture_output=True, text=True, timeout=300, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    rows = done.stdout.splitlines()
+    for part in ("classifier", "causal", "masked", "4 options", "pairs"):
+        assert any(part in row for row in rows), part
+    last = re.fullmatch(r"largest difference between two ways: ([\d.e-]+)", rows[-1])
+    assert last and float(last[1]) <= 1e-4
