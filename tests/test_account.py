@@ -13,7 +13,7 @@ import pytest
 
 from audit import account
 from audit.account import Account
-from audit.errors import AuditError, IncompleteError, InputError
+from audit.errors import AuditError, StorageError
 from audit.ledger import PLAIN, TOLD, Ledger
 from audit.limits import Use
 
@@ -112,7 +112,7 @@ def test_without_a_file_a_ledger_counts_for_itself() -> None:
 def test_a_place_where_nothing_can_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(InputError, match="cannot be written down here"),
+        pytest.raises(StorageError, match="cannot be written here"),
         Ledger.read(tmp_path / "file/x").open(),
     ):
         pass
@@ -125,14 +125,14 @@ def test_a_full_disk_is_told() -> None:
     book = Account(full)
     book._file = os.open(full, os.O_WRONLY)
     book.add(["failed"])
-    with pytest.raises(IncompleteError, match="the disk is full"):
+    with pytest.raises(StorageError, match="the disk is full"):
         book.flush()
 
 
 FULL = """
 import resource, sys
 from pathlib import Path
-from audit.errors import IncompleteError
+from audit.errors import StorageError
 from audit.ledger import Ledger
 from audit.limits import Use
 ledger = Ledger.read(Path(sys.argv[1]))
@@ -145,7 +145,7 @@ try:
             with_room += 1
             ledger.note_answer("m", "f")
             ledger.note_used(number, Use(requests=1, input_tokens=1, output_tokens=1))
-except IncompleteError as error:
+except StorageError as error:
     print(with_room, error)
 """
 
