@@ -8,7 +8,7 @@ from functools import partial
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING, TypeVar
 
-from audit.keyvalues import Kept, Past, nothing_yet, repeated
+from audit.keyvalues import Kept, Past, nothing_yet, repeated, token_bytes
 from audit.memory import fitting
 from audit.passes import SELF_TEST, Loaded, Row
 from audit.prefixes import Ids, Means, Pass, planned, shared
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 T = TypeVar("T")
+KEPT_ON_A_CPU, KEPT_ON_A_CARD = 2**30, 2**33
+"""Bytes of keys and values of roots in one pass, at most."""
 At = tuple[int, int]
 """A position in a row, and the token whose probability after it is wanted."""
 Need = tuple[int, int, int]
@@ -63,7 +65,8 @@ def last_logits(
 
 def means_of(loaded: Loaded, budget: int) -> Means:
     """What a pass of this model may take."""
-    return Means(budget=budget, longest=loaded.continues)
+    room = KEPT_ON_A_CPU if loaded.device == "cpu" else KEPT_ON_A_CARD
+    return Means(budget=budget, longest=loaded.continues, copies=room // max(1, loaded.token_bytes))
 
 
 def with_continuing(loaded: Loaded) -> Loaded:
@@ -93,7 +96,9 @@ def with_continuing(loaded: Loaded) -> Loaded:
         pairs = zip(chain(*found), chain(*(whole[at] for at in batch)), strict=True)
         if not all(abs(a - b) <= allowed * max(1.0, abs(b)) for a, b in pairs):
             return loaded
-    return replace(loaded, continues=longest, kept=Kept())
+    kept = loaded.kept.past
+    size = token_bytes(kept, len(loaded.kept.ids)) if kept is not None else 0
+    return replace(loaded, continues=longest, token_bytes=size, kept=Kept())
 
 
 def _continuable(loaded: Loaded) -> int:

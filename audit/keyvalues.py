@@ -22,6 +22,11 @@ class Kept:
     past: Past | None = None
 
 
+def token_bytes(past: Past, tokens: int) -> int:
+    """Bytes of the keys and values of one of so many tokens, in all layers."""
+    return sum((layer.keys.nbytes + layer.values.nbytes) // tokens for layer in past.cache.layers)
+
+
 def nothing_yet() -> Past:
     """The past before the first token."""
     from transformers import DynamicCache

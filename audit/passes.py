@@ -71,6 +71,8 @@ class Loaded:
     """The layer that makes logits of hidden states, where nothing else happens to them."""
     continues: int = 0
     """The longest row that may be worked out from a beginning that others have too; 0: all are worked out whole."""
+    token_bytes: int = 0
+    """What is kept of one token of a beginning, in bytes."""
     kept: Kept = field(default_factory=Kept)
     """The root that the last passes had in common."""
     room: Room = field(default_factory=Room)

@@ -37,6 +37,17 @@ class Means:
     """Padded tokens that are worked out in one pass, at most; one row may be longer."""
     longest: int
     """Tokens of the longest tree, root included; longer rows are worked out alone."""
+    copies: int = 10**9
+    """Tokens of roots in memory at most: every tree of a pass has its root's keys and values beside its own."""
+
+    def batches(self, lengths: Sequence[int], root: int) -> list[list[int]]:
+        """Trees of these lengths beyond the root that share a pass, by number."""
+        most = max(1, self.copies // root) if root else len(lengths)
+        return [
+            batch[start : start + most]
+            for batch in batches(lengths, budget=self.budget)
+            for start in range(0, len(batch), most)
+        ]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -209,7 +220,7 @@ def _together(line: _Line, trees: Sequence[tuple[int, int]], root: int, means: M
     lengths = [line.tokens(start, end, root) for start, end in trees]
     return [
         [line.items[at].number for tree in batch for at in range(*trees[tree])]
-        for batch in batches(lengths, budget=means.budget)
+        for batch in means.batches(lengths, root)
     ]
 
 
@@ -221,7 +232,7 @@ def _passes(line: _Line, trees: Sequence[tuple[int, int]], root: int, means: Mea
             trees=[[line.items[at].number for at in range(*trees[tree])] for tree in batch],
             tokens=max(lengths[tree] for tree in batch),
         )
-        for batch in batches(lengths, budget=means.budget)
+        for batch in means.batches(lengths, root)
     ]
 
 

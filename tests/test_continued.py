@@ -11,6 +11,7 @@ import pytest
 import tiny_models
 from test_collect import table
 
+from audit import continued
 from audit.backends.huggingface import HuggingFace
 from audit.collect import collect
 from audit.passes import Loaded
@@ -178,6 +179,15 @@ def test_a_root_of_many_passes_is_worked_out_once_and_answers_do_not_hang_on_it(
     again = opened(made("LlamaForCausalLM"), batch_tokens=400)
     for at in (36, 0):
         assert again.backend.choose(prompts[at : at + 36], OPTIONS) == found[at // 36]
+
+
+def test_the_copies_of_a_root_are_bounded_in_bytes(made: Callable[[str], Path]) -> None:
+    loaded = opened(made("LlamaForCausalLM")).loaded
+    config = loaded.model.config
+    width = config.num_key_value_heads * config.hidden_size // config.num_attention_heads
+    assert loaded.token_bytes == config.num_hidden_layers * 2 * width * 4
+    copies = continued.means_of(loaded, 400).copies
+    assert copies * loaded.token_bytes <= continued.KEPT_ON_A_CPU < (copies + 1) * loaded.token_bytes
 
 
 def test_a_remembered_root_is_not_taken_for_another_of_its_length(made: Callable[[str], Path]) -> None:

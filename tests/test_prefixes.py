@@ -25,7 +25,7 @@ def families(draw: st.DrawFn) -> list[Ids]:
     return rows
 
 
-MEANS = st.builds(Means, budget=st.integers(1, 600), longest=st.integers(0, 250))
+MEANS = st.builds(Means, budget=st.integers(1, 600), longest=st.integers(0, 250), copies=st.integers(1, 900))
 
 
 def distinct(rows: list[Ids]) -> int:
@@ -42,6 +42,7 @@ def test_every_row_is_in_one_tree_and_a_tree_has_each_beginning_once(rows: list[
         sizes = [distinct([rows[at] for at in tree]) - one.root for tree in one.trees]
         assert one.tokens == max(sizes)
         assert len(sizes) * max(sizes) <= means.budget or len(sizes) == 1
+        assert len(sizes) * one.root <= means.copies or len(sizes) == 1
         for tree, size in zip(one.trees, sizes, strict=True):
             assert len(tree) == 1 or size + one.root <= means.longest
             assert len({rows[at][: one.root] for at in tree}) == 1
@@ -153,3 +154,13 @@ def test_rows_longer_than_a_model_may_continue_are_worked_out_alone() -> None:
 
 def test_a_beginning_that_everybody_has_makes_no_tree() -> None:
     assert all(len(tree) == 1 for one in planned([(1, 2, 3, 4), (1, 2, 5, 6)], WIDE) for tree in one.trees)
+
+
+def test_trees_that_would_copy_a_long_root_too_often_go_into_more_passes() -> None:
+    root = tuple(range(1000, 1200))
+    rows = [(*root, number) for number in range(30)]
+    assert {len(one.trees) for one in planned(rows, Means(budget=1800, longest=10**4, copies=600))} <= {
+        1,
+        2,
+        3,
+    }
