@@ -145,7 +145,7 @@ def test_a_whole_run_has_the_likelihoods_of_its_texts(
             f"model: 1\nkind: endpoint\nname: m\nurl: {server.url}\nmode: completions\n"
         )
         job = prepare(str(tmp_path / "texts.yaml"), model=str(tmp_path / "model.yaml"))
-        results = compute(job, kept=tmp_path / "answers.sqlite")
+        results = compute(job)
     assert results.failed == 0 and results.complete
     texts = dict(
         zip(results.tables["prompts"]["prompt_id"], results.tables["prompts"]["messages"], strict=True)
