@@ -35,12 +35,15 @@ class Portion:
 class Wanted:
     """Every answer that is wanted, once, in the order of the rows.
 
-    Answer number i is draw `repeat[i]` of the distinct prompt number `prompt[i]`; `ids` and `messages` belong to the
-    distinct prompts. Where a model is asked `once`, draw 0 of a prompt stands for all of them.
+    Answer number i is draw `repeat[i]` of the distinct prompt number `prompt[i]`; `ids` and `rows` belong to the
+    distinct prompts, `messages` to the rows of the table, whose texts are not copied. Where a model is asked `once`,
+    draw 0 of a prompt stands for all of them.
     """
 
     ids: pa.Array
-    messages: pa.Array
+    messages: pa.ChunkedArray
+    rows: NDArray[np.int64]
+    """The first row of each distinct prompt."""
     prompt: NDArray[np.int64]
     repeat: NDArray[np.int64]
     once: bool
@@ -51,9 +54,7 @@ class Wanted:
 
     def portions(self) -> Iterator[Portion]:
         """All prompts in the order of their texts, whatever the order of the rows; neighbours begin alike."""
-        import pyarrow.compute as pc
-
-        order = pc.sort_indices(self.messages).to_numpy()
+        order = self._by_text()
         numbers, starts = self._by_prompt()
         for first in range(0, len(order), PORTION):
             some = order[first : first + PORTION]
@@ -65,7 +66,7 @@ class Wanted:
                     continue
                 for number in numbers[starts[prompt] : starts[prompt + 1]].tolist():
                     keys[name, int(self.repeat[number])] = number
-            yield Portion(ids=ids, messages=self.messages.take(some).to_pylist(), keys=keys)
+            yield Portion(ids=ids, messages=self.messages.take(self.rows[some]).to_pylist(), keys=keys)
 
     def key(self, number: int) -> Key:
         """Prompt id and repeat of an answer that is asked for."""
@@ -75,7 +76,8 @@ class Wanted:
 
     def read(self, number: int) -> Prompt:
         """The prompt of an answer that is asked for."""
-        return prompt_of(self.messages[number if self.once else int(self.prompt[number])].as_py())
+        prompt = number if self.once else int(self.prompt[number])
+        return prompt_of(self.messages[int(self.rows[prompt])].as_py())
 
     def responses(self, parts: Sequence[pa.Table]) -> pd.DataFrame:
         """The RESPONSES table, in the order of the rows, from one part (see `part`) for each portion."""
@@ -95,6 +97,16 @@ class Wanted:
             "tokens": rows.column("tokens").to_numpy(),
         }
         return RESPONSES.frame(pd.DataFrame(columns))
+
+    def _by_text(self) -> NDArray[np.int64]:
+        """Numbers of the distinct prompts in the order of their texts."""
+        import pyarrow.compute as pc
+
+        prompt = np.full(len(self.messages), -1, dtype=np.int64)
+        prompt[self.rows] = np.arange(len(self.rows))
+        order: NDArray[np.int64] = prompt[pc.sort_indices(self.messages).to_numpy()]
+        found: NDArray[np.int64] = order[order >= 0]
+        return found
 
     def _by_prompt(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Numbers of the wanted answers sorted by prompt and repeat, and where each prompt's begin."""
@@ -140,9 +152,11 @@ def wanted_answers(prompts: pd.DataFrame, *, once: bool) -> Wanted:
     kept.sort()
     where = np.full(len(ids), len(codes), dtype=np.int64)
     np.minimum.at(where, codes, np.arange(len(codes)))
+    messages = pa.array(prompts["messages"], type=pa.large_string())
     return Wanted(
         ids=pa.array(ids, type=pa.large_string()),
-        messages=pa.array(prompts["messages"].iloc[where], type=pa.large_string()),
+        messages=messages if isinstance(messages, pa.ChunkedArray) else pa.chunked_array([messages]),
+        rows=where,
         prompt=prompt[kept],
         repeat=repeat[kept],
         once=once,
