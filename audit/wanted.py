@@ -66,7 +66,7 @@ class Wanted:
                     continue
                 for number in numbers[starts[prompt] : starts[prompt + 1]].tolist():
                     keys[name, int(self.repeat[number])] = number
-            yield Portion(ids=ids, messages=self.messages.take(self.rows[some]).to_pylist(), keys=keys)
+            yield Portion(ids=ids, messages=self._texts(self.rows[some]), keys=keys)
 
     def key(self, number: int) -> Key:
         """Prompt id and repeat of an answer that is asked for."""
@@ -97,6 +97,17 @@ class Wanted:
             "tokens": rows.column("tokens").to_numpy(),
         }
         return RESPONSES.frame(pd.DataFrame(columns))
+
+    def _texts(self, rows: NDArray[np.int64]) -> list[str]:
+        """The texts of some rows; taken chunk by chunk, because Arrow would put all chunks together first."""
+        chunks = self.messages.chunks
+        starts = np.cumsum([0, *map(len, chunks)])
+        where = np.searchsorted(starts, rows, side="right") - 1
+        found = np.empty(len(rows), dtype=object)
+        for number in np.unique(where):
+            mine = np.flatnonzero(where == number)
+            found[mine] = chunks[number].take(rows[mine] - starts[number]).to_pylist()
+        return list(found)
 
     def _by_text(self) -> NDArray[np.int64]:
         """Numbers of the distinct prompts in the order of their texts."""

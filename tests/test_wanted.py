@@ -53,9 +53,13 @@ def answers(found: wanted.Wanted) -> pd.DataFrame:
 def test_every_answer_is_wanted_once_and_comes_back_in_the_order_of_the_rows(
     rows: list[tuple[str, int, bool]], portion: int
 ) -> None:
+    import pandas as pd
+
+    whole = made(rows)
+    table_in_chunks = pd.concat([whole.iloc[:portion], whole.iloc[portion:]], ignore_index=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(wanted, "PORTION", portion)
-        found = wanted.wanted_answers(made(rows), once=False)
+        found = wanted.wanted_answers(table_in_chunks, once=False)
         got = answers(found)
         portions = list(found.portions())
     assert len(found) == len(plainly(rows))
