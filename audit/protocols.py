@@ -349,6 +349,14 @@ class Credits:
     total: float
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Weights:
+    """Distinct coalitions, shape (coalitions, players), and their weights in every credit, (players, coalitions)."""
+
+    masks: NDArray[np.bool_]
+    values: NDArray[np.float64]
+
+
 @runtime_checkable
 class Attributor(Protocol):
     """Coalition game → credits. Run once with a recording `value` to plan, once more with the answers."""
@@ -357,6 +365,15 @@ class Attributor(Protocol):
         self, players: int, value: Callable[[NDArray[np.bool_]], NDArray[np.float64]], *, seed: int
     ) -> Credits:
         """`value` maps masks of shape (rows, players) to scores (rows,). Same seed, same masks."""
+        ...
+
+
+@runtime_checkable
+class Linear(Protocol):
+    """Knows how its credits depend on the worth of coalitions, so that noise of the answers can be carried on."""
+
+    def weights(self, players: int, *, seed: int) -> Weights:
+        """The coalitions that `attribute` asks for with this seed, and their weights in every credit."""
         ...
 
 

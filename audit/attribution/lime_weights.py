@@ -12,7 +12,8 @@ from math import comb
 from typing import TYPE_CHECKING, ClassVar
 
 from audit.games import all_coalitions
-from audit.protocols import Credits
+from audit.linear import ridge_weights
+from audit.protocols import Credits, Weights
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,27 +50,49 @@ class Lime:
             weights, errors = _sampled(players, gain, samples=self.lime_samples, seed=seed)
         return Credits(values=weights, errors=errors, base_value=float(none), total=float(full - none))
 
+    def weights(self, players: int, *, seed: int) -> Weights:
+        """The weight of every coalition in every credit."""
+        import numpy as np
+
+        if players <= self.exact_up_to:
+            masks = all_coalitions(players)
+            return ridge_weights(masks, _drawn(masks) * _kernel(masks))
+        asked: list[NDArray[np.bool_]] = []
+
+        def sampled(masks: NDArray[np.bool_]) -> NDArray[np.float64]:
+            asked.append(masks)
+            return np.zeros(len(masks))
+
+        _sampled(players, sampled, samples=self.lime_samples, seed=seed)
+        return ridge_weights(asked[0], _kernel(asked[0]))
+
 
 def _enumerated(players: int, value: Value) -> NDArray[np.float64]:
     """The fit on every coalition, each weighted as often as the sampler draws it times its kernel."""
-    import numpy as np
     from lime.lime_base import LimeBase
 
     masks = all_coalitions(players)[::-1]
-    present = masks.sum(axis=1)
-    drawn = np.array(
-        [DEFAULT_SAMPLES / (players * comb(players, int(n))) if n < players else 1.0 for n in present]
-    )
     base = LimeBase(lambda given: given, random_state=0)
     _, weights, _, _ = base.explain_instance_with_data(
         masks.astype(float),
         value(masks)[:, None],
-        drawn * _kernel(masks),
+        _drawn(masks) * _kernel(masks),
         0,
         players,
         feature_selection="none",
     )
     return _in_order(weights, players)
+
+
+def _drawn(masks: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """How often the sampler draws each coalition, on average."""
+    import numpy as np
+
+    players = masks.shape[1]
+    present = masks.sum(axis=1)
+    return np.array(
+        [DEFAULT_SAMPLES / (players * comb(players, int(n))) if n < players else 1.0 for n in present]
+    )
 
 
 def _sampled(

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from audit.games import own_random_numbers
-from audit.protocols import Credits
+from audit.games import all_coalitions, own_random_numbers
+from audit.linear import shapley_weights, walk_weights
+from audit.protocols import Credits, Weights
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,6 +46,21 @@ class Shap:
             values = _sampled(players, watched, passes=self.passes, seed=seed)
             errors = watched.errors()
         return Credits(values=values, errors=errors, base_value=float(none), total=float(full - none))
+
+    def weights(self, players: int, *, seed: int) -> Weights:
+        """The weight of every coalition in every credit."""
+        import numpy as np
+
+        if players <= self.exact_up_to:
+            return shapley_weights(all_coalitions(players))
+        walks: list[NDArray[np.bool_]] = []
+
+        def walked(masks: NDArray[np.bool_]) -> NDArray[np.float64]:
+            walks.append(np.array(masks, dtype=np.bool_))
+            return np.zeros(len(masks))
+
+        _sampled(players, walked, passes=self.passes, seed=seed)
+        return walk_weights(walks)
 
 
 def _exact(players: int, gain: Value) -> NDArray[np.float64]:
