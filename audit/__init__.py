@@ -3,8 +3,11 @@
 One item of data flows one way, and the folder listing is that way:
 
     suite → expand → collect → score → effects → explain → findings → report
+
+In Python: `audit.run("hiring", model="reference:screening-v1").findings`; docs/api.md has the rest.
 """
 
+from audit.api import OpenFinding, OpenPair, OpenRun, check, open, plan, run
 from audit.errors import AuditError, IncompleteError, InputError, MissingExtra
 from audit.records import Exclusion, Finding, ModelIdentity, Prompt, Question, Run
 from audit.runs import read_run
@@ -18,9 +21,16 @@ __all__ = [
     "InputError",
     "MissingExtra",
     "ModelIdentity",
+    "OpenFinding",
+    "OpenPair",
+    "OpenRun",
     "Prompt",
     "Question",
     "Run",
     "__version__",
+    "check",
+    "open",
+    "plan",
     "read_run",
+    "run",
 ]

@@ -169,7 +169,7 @@ def _findings(run: Run) -> Table:
         table.add_row(
             Text(words(finding.verdict), style=STYLES[finding.verdict]),
             escape(finding.metric),
-            escape(_comparison(finding)),
+            escape(comparison(finding)),
             number(row["estimate"], signed=True),
             f"{number(row['low'], signed=True)} to {number(row['high'], signed=True)}",
             f"{number(row['limit_low'], signed=True)} to {number(row['limit_high'], signed=True)}",
@@ -178,7 +178,8 @@ def _findings(run: Run) -> Table:
     return table
 
 
-def _comparison(finding: Finding) -> str:
+def comparison(finding: Finding) -> str:
+    """What is compared with what, by the ids of the groups."""
     against = "the others" if finding.group_a == "*" else finding.group_a
     stratum = "" if finding.stratum == "*" else f", {finding.stratum}"
     if finding.contrast == "interaction":

@@ -62,11 +62,11 @@ class Job:
         return "" if self.recorded is not None else EXPLAINED.get(self.question.kind, "")
 
 
-def prepare(suite: str, *, model: str, policy: str = "default") -> Job:
+def prepare(suite: str, *, model: str | Backend, policy: str = "default") -> Job:
     """Reads everything, matches the question with what the model can do, and expands the suite."""
     loaded = load_suite(suite)
     axes = load_axes(loaded)
-    backend = open_model(model)
+    backend = open_model(model) if isinstance(model, str) else model
     fixed = load_policy(policy)
     if loaded.recorded is not None:
         job = _recorded(loaded, axes, backend=backend, policy=fixed)

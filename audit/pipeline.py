@@ -27,7 +27,7 @@ from audit.ledger import remembered
 from audit.machine import give_back_memory, versions
 from audit.parts import asked
 from audit.planning import PlanSummary
-from audit.protocols import Masks, TellsFacts
+from audit.protocols import Backend, Masks, TellsFacts
 from audit.records import (
     ATTRIBUTIONS,
     DELTAS,
@@ -72,7 +72,7 @@ class Results:
 def run(
     suite: str,
     *,
-    model: str,
+    model: str | Backend,
     output: Path,
     policy: str = "default",
     again: bool = False,
@@ -81,10 +81,10 @@ def run(
 ) -> Path:
     """Audits `model` with one suite; gives the run's folder. The same call goes on with an unfinished run.
 
-    `where` says where the model is asked; by default in this process.
+    `model` is a name or an opened back end. `where` says where it is asked; by default in this process.
     """
     job = prepare(suite, model=model, policy=policy)
-    where = where or Where(model=model)
+    where = where or Where(model=job.backend.identity.name)
     place = cast(Place, load(EXECUTORS, "executors", where.executor))
     with place(job.backend, where) as executor:
         document = _document(job)
@@ -209,7 +209,9 @@ def _measured(job: Job, responses: pd.DataFrame, read: pd.DataFrame) -> tuple[pd
     return scores, _stack(DELTAS, *found)
 
 
-def plan(suite: str, *, model: str, policy: str = "default", earlier: Path | None = None) -> PlanSummary:
+def plan(
+    suite: str, *, model: str | Backend, policy: str = "default", earlier: Path | None = None
+) -> PlanSummary:
     """What a run would ask and what it could tell, also if answers scatter as in the run `earlier`; asks nothing."""
     job = prepare(suite, model=model, policy=policy)
     summary = planning.summarise(

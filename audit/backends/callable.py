@@ -6,10 +6,13 @@ Opening finds the function's source file and reads what it gives back; the file 
 from __future__ import annotations
 
 import ast
+import hashlib
+import inspect
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from math import inf, log
 from numbers import Real
-from typing import Literal
+from typing import Any, Literal
 
 from audit.errors import InputError
 from audit.functions import Source, find_source, imported
@@ -25,6 +28,7 @@ ANNOTATIONS: Mapping[str, Gives] = {
 }  # fmt: skip
 """What a function gives back, by the annotation of its result."""
 Ask = Callable[[Sequence[Prompt]], list[object]]
+Function = Callable[..., Any]
 LEAST = 1e-3
 """How far probabilities may add up to more than 1."""
 
@@ -58,7 +62,7 @@ class PythonFunction(Document):
         source = find_source(module, folder=self.path.parent)
         gives = self.gives or _annotated(source, function)
         self._refuse_useless(gives)
-        ask = _Asked(source, function)
+        ask = _Asked(partial(imported, source, function))
         identity = self._identity(source, module=module, function=function, gives=gives)
         if gives == "numbers":
             return Numbers(ask, identity=identity, deterministic=self.deterministic)
@@ -84,12 +88,34 @@ class PythonFunction(Document):
 
     def _identity(self, source: Source, *, module: str, function: str, gives: Gives) -> ModelIdentity:
         """The file's digest is always part of it, but only of a deterministic function do answers outlive a run."""
-        settings = {
+        settings: dict[str, object] = {
             "module": module, "function": function, "source": source.digest, "gives": gives,
             "labels": list(self.labels), "scores": self.scores if gives == "scores" else "",
         }  # fmt: skip
         digests = {source.path.name: source.digest} if self.deterministic else {}
         return ModelIdentity(kind=self.kind, name=self.name, digests=digests, settings=settings)
+
+
+def backend_of(function: Function) -> Backend:
+    """A function that somebody holds, such as one of a notebook, as a model whose answers belong to one run.
+
+    What it gives back is read from its annotation; the digest is of its own lines alone, not of what it calls.
+    """
+    module = getattr(function, "__module__", None) or "__main__"
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    called = f"{module}:{name}"
+    gives = _gives(_told(function), called, way_out="or name a model file that says it")
+    settings: dict[str, object] = {
+        "module": module, "function": name, "source": _lines_digest(function), "gives": gives,
+        "labels": [], "scores": "probabilities" if gives == "scores" else "",
+    }  # fmt: skip
+    identity = ModelIdentity(kind="callable", name=called, settings=settings)
+    ask = _Asked(lambda: function)
+    if gives == "numbers":
+        return Numbers(ask, identity=identity, deterministic=False)
+    if gives == "texts":
+        return Texts(ask, identity=identity, deterministic=False)
+    return OptionScores(ask, _Scores(logs=False), identity=identity, deterministic=False)
 
 
 class Texts:
@@ -167,16 +193,14 @@ class LabelScores:
 
 
 class _Asked:
-    """The function, imported with the first question."""
+    """The function, found (a module imported) with the first question."""
 
-    def __init__(self, source: Source, function: str) -> None:
-        self._source = source
-        self._function = function
+    def __init__(self, find: Callable[[], Function]) -> None:
+        self._find = find
 
     def __call__(self, prompts: Sequence[Prompt]) -> list[object]:
         """One result a prompt; ValueError where the function gives another number of them."""
-        function = imported(self._source, self._function)
-        results = function([plain_text(prompt) for prompt in prompts])
+        results = self._find()([plain_text(prompt) for prompt in prompts])
         if isinstance(results, str | Mapping) or not hasattr(results, "__len__"):
             raise ValueError(f"the function gave {_kind(results)}, not a list with one result a text")
         if len(results) != len(prompts):
@@ -224,13 +248,34 @@ def _annotated(source: Source, function: str) -> Gives:
     found = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     node = found.get(function)
     told = ast.unparse(node.returns).strip("'\"") if node is not None and node.returns is not None else ""
+    way_out = "or say in a model file what it gives ('gives': texts, scores or numbers)"
+    return _gives(told, f"{source.module}:{function}", way_out=way_out)
+
+
+def _told(function: Function) -> str:
+    """The annotation of what a function (or an object that can be called) gives back; empty without one."""
+    held = function if inspect.isroutine(function) else getattr(function, "__call__", function)  # noqa: B004
+    told = getattr(held, "__annotations__", {}).get("return", "")
+    if isinstance(told, str):
+        return told.strip("'\"")
+    return told.__name__ if isinstance(told, type) and not hasattr(told, "__args__") else str(told)
+
+
+def _gives(told: str, called: str, *, way_out: str) -> Gives:
+    """What an annotation says that a function gives back; InputError where it says nothing known."""
     if told in ANNOTATIONS:
         return ANNOTATIONS[told]
     seen = f"its result is annotated '{told}'" if told else "the result of the function is not annotated"
-    raise InputError(
-        f"callable:{source.module}:{function}: {seen}; write one of {', '.join(ANNOTATIONS)}, or say in a model file "
-        "what it gives ('gives': texts, scores or numbers)"
-    )
+    raise InputError(f"callable:{called}: {seen}; write one of {', '.join(ANNOTATIONS)}, {way_out}")
+
+
+def _lines_digest(function: Function) -> str:
+    """SHA-256 of the lines that a function was written in; empty where they cannot be had."""
+    try:
+        lines = inspect.getsource(function if inspect.isroutine(function) else type(function))
+    except (OSError, TypeError):
+        return ""
+    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def _text(result: object) -> Answer:
