@@ -82,6 +82,7 @@ class Kind(StrEnum):
     suites = "suites"
     metrics = "metrics"
     backends = "backends"
+    executors = "executors"
     policies = "policies"
     models = "models"
     exporters = "exporters"

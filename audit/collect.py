@@ -24,6 +24,7 @@ from audit.journal import Entry, Journal, Key
 from audit.machine import now, stamp
 from audit.protocols import Backend, Replays, Streams
 from audit.records import UNKNOWN_TOKENS, Answer, Progress, Prompt, Question
+from audit.underway import UnderWay
 from audit.wanted import Asks, Portion, Wanted, part, prompt_of, wanted_answers
 from audit.ways import InProcess, way_of
 
@@ -57,6 +58,7 @@ class _Work:
 
     wanted: Wanted
     journal: Journal
+    underway: UnderWay
     progress: Progress
     done: int = 0
     failures: dict[Key, Entry] = field(default_factory=dict)
@@ -68,7 +70,9 @@ class _Work:
     def keep(self, entries: Mapping[Key, Entry]) -> None:
         """New answers into the journal, failures aside."""
         self.journal.add({key: entry for key, entry in entries.items() if not entry.error})
-        self.failures |= {key: entry for key, entry in entries.items() if entry.error}
+        failures = {key: entry for key, entry in entries.items() if entry.error}
+        self.underway.failed(failures)
+        self.failures |= failures
         self.done += len(entries)
         self.tell()
 
@@ -95,6 +99,7 @@ def collect(
 
     Answers of weights with digests are kept in the file `cache` and not asked again; what failed is. Answers of a
     model without digests are kept in the file `kept`, so that the same run goes on from it; nowhere if there is none.
+    Beside `kept` stands what was put to the model (`audit.underway`).
     A model whose repeated scores are equal by definition is asked once, and its answer stands for every repeat.
     The `executor` says where batches are asked; by default in this process. InputError where the back end cannot
     answer the question.
@@ -102,8 +107,10 @@ def collect(
     draws = isinstance(backend, Streams) or way_of(backend, question).draws
     wanted = wanted_answers(prompts, once=not draws)
     kept_in = None if isinstance(backend, Replays) else cache if backend.identity.digests else kept
-    with Journal(kept_in, model=backend.identity.id, question=question.id) as journal:
-        work = _Work(wanted=wanted, journal=journal, progress=progress or _silent)
+    mine = {"model": backend.identity.id, "question": question.id}
+    noted = None if isinstance(backend, Replays) else kept
+    with Journal(kept_in, **mine) as journal, UnderWay(noted, **mine) as underway:
+        work = _Work(wanted=wanted, journal=journal, underway=underway, progress=progress or _silent)
         parts, missing = _known(work)
         reused = work.done = len(wanted) - missing
         work.tell()
@@ -177,6 +184,7 @@ def _ask(work: _Work, backend: Backend, question: Question, executor: Executor) 
     def batches() -> Iterator[Batch]:
         for number, (keys, prompts, tokens) in enumerate(_batches(work, cuts, question)):
             under_way[number] = keys, tokens
+            work.underway.put(keys)
             yield Batch(number=number, prompts=prompts, repeat=keys[0][1])
 
     with closing(_generator(executor.answers(batches(), question))) as coming:
@@ -287,7 +295,8 @@ def _stream(work: _Work, backend: Streams, question: Question) -> None:
     )
     is_open = bytearray(b"\1") * len(missing)
     left = len(missing)
-    with closing(_generator(backend.stream(Asks(work.wanted, missing), question))) as answers:
+    asks = Asks(work.wanted, missing, lambda key: work.underway.put([key]))
+    with closing(_generator(backend.stream(asks, question))) as answers:
         for number, answer in answers:
             if not (0 <= number < len(missing) and is_open[number]):
                 raise AuditError(f"the back end answered question {number} twice, or was never asked it")

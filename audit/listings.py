@@ -52,6 +52,13 @@ def backends() -> Listing:
     return ("kind", "what it is"), list(_documented(BACKENDS, "backends"))
 
 
+def executors() -> Listing:
+    """Places where a model is asked, as `--executor` names them."""
+    from audit.executors import EXECUTORS
+
+    return ("executor", "where the model is asked"), list(_documented(EXECUTORS, "executors"))
+
+
 def exporters() -> Listing:
     """Machine formats of `audit export`."""
     from audit.exports import EXPORTERS
@@ -79,6 +86,7 @@ LISTS: Mapping[str, Callable[[], Listing]] = {
     "suites": suites,
     "metrics": metrics,
     "backends": backends,
+    "executors": executors,
     "policies": policies,
     "models": models,
     "exporters": exporters,

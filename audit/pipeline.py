@@ -48,6 +48,7 @@ from audit.second_models import asked_at_most
 from audit.subgroups import subgroups
 from audit.tablefiles import write_table
 from audit.tokens import token_differences
+from audit.underway import asked_again
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,6 +68,8 @@ class Results:
     """Model, and questions asked and reused, of each metric that a second model read."""
     complete: bool = True
     """Whether nothing is left that may be answered when it is asked again."""
+    asked_again: int = 0
+    """Questions that the run, over all its commands, asked twice because a stop came before their answers were kept."""
 
 
 def run(
@@ -175,7 +178,7 @@ def compute(
     return Results(
         tables=tables, findings=conclusions, excluded=(*job.expansion.excluded, *explained.excluded, *second.excluded),
         asked=got.asked + explained.asked, reused=got.reused + explained.reused, failed=got.failed,
-        second_models=second.facts, complete=complete,
+        second_models=second.facts, complete=complete, asked_again=asked_again(kept),
     )  # fmt: skip
 
 
@@ -365,7 +368,8 @@ def _facts(
         "counts": {
             "prompts": int(results.tables["prompts"]["prompt_id"].nunique()), "pairs": len(results.tables["pairs"]),
             "responses": len(results.tables["responses"]),
-            "asked": results.asked, "reused": results.reused, "failed": results.failed,
+            "asked": results.asked, "asked_again": results.asked_again, "reused": results.reused,
+            "failed": results.failed,
         },
         "token_differences": token_differences(results.tables["pairs"], results.tables["responses"]),
         "service": dict(job.backend.facts()) if isinstance(job.backend, TellsFacts) else workers,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, overload
 
@@ -127,11 +127,15 @@ class Wanted:
 
 
 class Asks(Sequence[Ask]):
-    """Answers that are asked for as asks; each prompt is read when it is looked at."""
+    """Answers that are asked for as asks; each prompt is read when it is looked at, which `taken` is told once."""
 
-    def __init__(self, wanted: Wanted, numbers: Sequence[int]) -> None:
+    def __init__(
+        self, wanted: Wanted, numbers: Sequence[int], taken: Callable[[Key], None] = lambda _: None
+    ) -> None:
         self._wanted = wanted
         self._numbers = numbers
+        self._taken = taken
+        self._told = bytearray(len(numbers))
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -142,9 +146,13 @@ class Asks(Sequence[Ask]):
     def __getitem__(self, index: slice) -> Asks: ...
     def __getitem__(self, index: int | slice) -> Ask | Asks:
         if isinstance(index, slice):
-            return Asks(self._wanted, self._numbers[index])
+            return Asks(self._wanted, self._numbers[index], self._taken)
         number = int(self._numbers[index])
-        return Ask(prompt=self._wanted.read(number), repeat=self._wanted.key(number)[1])
+        key = self._wanted.key(number)
+        if not self._told[index]:
+            self._told[index] = 1
+            self._taken(key)
+        return Ask(prompt=self._wanted.read(number), repeat=key[1])
 
 
 def wanted_answers(prompts: pd.DataFrame, *, once: bool) -> Wanted:

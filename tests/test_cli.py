@@ -85,6 +85,7 @@ def test_the_version_is_printed(command: Command) -> None:
 @pytest.mark.parametrize("kind, expected", [
     ("axes", "non-binary"), ("suites", "recorded/hiring-ranking"), ("metrics", "selection_rate"), ("backends", "hf"),
     ("policies", "default"), ("models", "reference:screening-v1"), ("exporters", "csv"),
+    ("executors", "ray"),
 ])  # fmt: skip
 def test_what_ships_is_listed(command: Command, kind: str, expected: str) -> None:
     code, out, err = command("list", kind)

@@ -163,6 +163,9 @@ def test_after_a_kill_only_what_was_under_way_or_not_yet_written_is_asked_again(
     assert (told["reused"], told["asked"]) == (kept, len(asked) - before)
     # each kill costs at most the 32 under way and what came in the fifth of a second before
     assert len(asked) - len(once) <= kills * (32 + 64)
+    # and is counted; a batch that was killed on its way to the function counts too
+    assert 0 <= told["asked_again"] - (len(asked) - len(once)) <= kills * 32
+    assert counts(whole.run)["asked_again"] == 0
     assert_equal_results(whole.run, place.run, but=("answered_at",))
 
 

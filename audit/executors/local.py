@@ -12,6 +12,9 @@ from audit.ways import InProcess
 
 @contextmanager
 def local(backend: Backend, where: Where) -> Iterator[Executor]:
-    """The back end itself; InputError for settings that only workers elsewhere have a use for."""
+    """In this process, one batch after the other; it is the default.
+
+    InputError for settings that only workers elsewhere have a use for.
+    """
     where.refuse_workers()
     yield InProcess(backend=backend)

@@ -32,7 +32,7 @@ SLACK = 1e-6
 
 @contextmanager
 def on_ray(backend: Backend, where: Where) -> Iterator[Executor]:
-    """Workers on the cluster at `where.address`, or on one that is started on this machine and ends with the block.
+    """By workers of a Ray cluster: of one that is running, or of one started on this machine that ends with the run.
 
     InputError for models that are no weights or function here, and for settings that make no sense. Nothing is
     started before the first batch is asked.

@@ -116,6 +116,7 @@ def _counts(run: Run) -> list[tuple[str, Number]]:
         ("pairs", "Pairs planned"),
         ("asked", "Answers asked for now"),
         ("reused", "Answers reused from an earlier start of this run"),
+        ("asked_again", "Questions asked twice, because a stop came before their answers were kept"),
         ("failed", "Answers that failed"),
     )
     tally = facts.mapping(run.manifest, "counts")
