@@ -2,8 +2,8 @@
 
 Single things are frozen dataclasses. Many things of one kind are a pandas DataFrame whose columns are
 named and explained here (`PROMPTS`, `PAIRS`, `RESPONSES`, `SCORES`, `DELTAS`, `EFFECTS`, `GROUPS`,
-`ATTRIBUTIONS`, `SUBGROUPS`, `CLASSICAL`, `JUDGED`). Ids are hashes of content, so the same suite gives the same ids on
-every machine.
+`ATTRIBUTIONS`, `SUBGROUPS`, `CLASSICAL`, `JUDGED`; of two runs `CHANGES`, `FLIPS`, `FLIP_COUNTS`, `MOVERS`, `CREDITS`,
+`UTILITY`). Ids are hashes of content, so the same suite gives the same ids on every machine.
 """
 
 from __future__ import annotations
@@ -27,11 +27,17 @@ Contrast = Literal["pair", "others", "reference", "interaction"]
 interaction: whether the two changes of an intersection together do more than one after the other."""
 Scale = Literal["difference", "log_ratio"]
 Verdict = Literal["beyond", "within", "undecided", "not_measured"]
+ChangeStatus = Literal["worse", "better", "unchanged", "undecided", "new", "gone", "not_comparable"]
+"""What became of an effect from the baseline to the candidate."""
+GateState = Literal["open", "closed", "incomplete"]
 Game = Literal["swap", "removal", "gap"]
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, how many are done, how many there are)."""
 
 VERDICTS: tuple[Verdict, ...] = ("beyond", "within", "undecided", "not_measured")
+CHANGE_STATUSES: tuple[ChangeStatus, ...] = (
+    "worse", "better", "unchanged", "undecided", "new", "gone", "not_comparable",
+)  # fmt: skip
 CONTROL_ARMS: tuple[Arm, ...] = ("again", "name", "edit", "paraphrase")
 ALL = "*"
 """Stratum: all strata together. `group_a`: the mean of the other groups."""
@@ -555,6 +561,143 @@ JUDGED = _table(
     level=("float64", "level of these intervals"),
     note=("str", "row `*`: what follows for the effects of the metric"),
 )
+CHANGES = _table(
+    "changes",
+    change_id=("str", "content id of (effect_id, digests of both plans or of the baseline file)"),
+    effect_id=("str", "the effect, the same in both runs"),
+    metric=("str", "metric name"),
+    axis=("str", "axis or intersection"),
+    stratum=("str", "stratum or `*`"),
+    design=("str", "paired, groups, ranking"),
+    group_a=("str", "group, `*` or `reference`, as in EFFECTS"),
+    group_b=("str", "group"),
+    contrast=("str", "pair, others, reference, interaction"),
+    decision=(
+        "bool",
+        "marked for decision in both runs (new, gone: in the run that has it); else exploration",
+    ),
+    status=(
+        "str",
+        "worse, better, unchanged, undecided, new, gone, not_comparable; empty for exploration",
+    ),
+    reversed=("bool", "whether both runs tell the effect from zero, on opposite sides"),
+    scale=("str", "difference or log_ratio"),
+    baseline=("float64", "estimate of the baseline, as in its run"),
+    baseline_low=("float64", "its interval in that run, lower end"),
+    baseline_high=("float64", "its interval in that run, upper end"),
+    baseline_verdict=("str", "its verdict in that run; empty for exploration"),
+    candidate=("float64", "estimate of the candidate, as in its run"),
+    candidate_low=("float64", "its interval in that run, lower end"),
+    candidate_high=("float64", "its interval in that run, upper end"),
+    candidate_verdict=("str", "its verdict in that run; empty for exploration"),
+    difference=("float64", "candidate - baseline, pair by pair over what both runs have"),
+    se=("float64", "standard error of the difference"),
+    df=("float64", "degrees of freedom of its t interval"),
+    low=("float64", "interval of the difference, lower end"),
+    high=("float64", "interval of the difference, upper end"),
+    level=("float64", "level of the intervals of difference and total: 1 - alpha/m for decisions"),
+    total=(
+        "float64",
+        "candidate + baseline, pair by pair: with the difference it tells which is larger in size",
+    ),
+    total_low=("float64", "interval of the total, lower end"),
+    total_high=("float64", "interval of the total, upper end"),
+    p_value=("float64", "two-sided, null of no change"),
+    p_adjusted=("float64", "Bonferroni over decisions; Benjamini-Hochberg over the rest"),
+    limit_low=("float64", "limit on the same scale; NaN without one"),
+    limit_high=("float64", "limit on the same scale; NaN without one"),
+    control_low=("float64", "noise band of the change: the same statistic over control pairs of both runs"),
+    control_high=("float64", "noise band, upper end"),
+    detectable=(
+        "float64",
+        "growth in size, from that of the baseline, that is called worse with the policy's power",
+    ),
+    pair_count=("int64", "pairs (answers, sets of prompts) with a value in both runs"),
+    missing_count=("int64", "pairs that lack a value in one run or in both"),
+    cluster_count=("int64", "clusters the interval of the difference rests on"),
+    name_count=("int64", "persons among them"),
+    reason=("str", "why, in words"),
+)
+FLIPS = _table(
+    "flips",
+    metric=("str", "the decision that flipped: `selection_rate` where it was scored"),
+    axis=("str", "axis or intersection"),
+    group=("str", "group of the prompt"),
+    template=("str", "template id"),
+    name=("str", "aligned person"),
+    stratum=("str", "stratum value"),
+    prompt_id=("str", "the prompt, the same in both runs"),
+    baseline=("str", "answer of the baseline"),
+    candidate=("str", "answer of the candidate"),
+    baseline_value=("float64", "score of the baseline's answer"),
+    candidate_value=("float64", "score of the candidate's answer"),
+)
+FLIP_COUNTS = _table(
+    "flip_counts",
+    metric=("str", "the decision that is counted"),
+    axis=("str", "axis or intersection"),
+    group=("str", "group; `*`: all groups of the axis"),
+    n=("int64", "prompts with a decision in both runs"),
+    gained=("int64", "of them those that turned favourable"),
+    lost=("int64", "of them those that turned unfavourable"),
+    p_value=("float64", "exact McNemar test of as many gained as lost"),
+    note=("str", "what the test ignores"),
+)
+MOVERS = _table(
+    "movers",
+    effect_id=("str", "decision effect that the pair belongs to"),
+    metric=("str", "score that moved"),
+    axis=("str", "axis or intersection"),
+    pair_id=("str", "the pair, the same in both runs"),
+    group_a=("str", "group of a"),
+    group_b=("str", "group of b"),
+    template=("str", "template id"),
+    name=("str", "aligned person"),
+    stratum=("str", "stratum value"),
+    a=("str", "prompt id of a"),
+    b=("str", "prompt id of b"),
+    baseline=("float64", "delta of the baseline, b - a"),
+    candidate=("float64", "delta of the candidate"),
+    change=("float64", "candidate - baseline"),
+    baseline_a=("str", "the baseline's answer to a"),
+    baseline_b=("str", "the baseline's answer to b"),
+    candidate_a=("str", "the candidate's answer to a"),
+    candidate_b=("str", "the candidate's answer to b"),
+)
+CREDITS = _table(
+    "credits",
+    metric=("str", "score that is explained"),
+    axis=("str", "axis"),
+    group_a=("str", "group of a"),
+    group_b=("str", "group of b"),
+    game=("str", "swap, removal, gap"),
+    method=("str", "shap or lime"),
+    slot=("str", "slot name of the player, `group` for the group's words, empty for other words"),
+    text=("str", "the player's text where it is one word or phrase in all of them; else its slot alone"),
+    pairs=("int64", "explained pairs that both runs have and in which the player occurs"),
+    baseline=("float64", "mean credit in the baseline, b - a, in units of the metric"),
+    candidate=("float64", "mean credit in the candidate"),
+    baseline_share=("float64", "share of the total absolute credit in the baseline"),
+    candidate_share=("float64", "share of the total absolute credit in the candidate"),
+    unreliable=("int64", "of the pairs those whose explanation missed a bar in either run"),
+)
+UTILITY = _table(
+    "utility",
+    metric=("str", "accuracy, refusal, unparsed, missing, length, or the score that decides"),
+    axis=("str", "axis or intersection; `*`: all prompts of the suite"),
+    group=("str", "group; `*`: all groups"),
+    n=("int64", "prompts with a value in both runs"),
+    missing=("int64", "prompts that lack a value in one run or in both"),
+    cluster_count=("int64", "clusters the interval rests on"),
+    baseline=("float64", "mean of the baseline over these prompts"),
+    candidate=("float64", "mean of the candidate over these prompts"),
+    difference=("float64", "candidate - baseline"),
+    se=("float64", "cluster-robust standard error"),
+    df=("float64", "degrees of freedom"),
+    low=("float64", "interval of the difference, lower end"),
+    high=("float64", "interval of the difference, upper end"),
+    level=("float64", "level of that interval: 1 - alpha; these are exploration"),
+)
 TABLES: tuple[Table, ...] = (
     PROMPTS, PAIRS, RESPONSES, SCORES, DELTAS, EFFECTS, GROUPS, ATTRIBUTIONS, SUBGROUPS, CLASSICAL, JUDGED,
 )  # fmt: skip
@@ -603,3 +746,116 @@ class Run:
     judged: pd.DataFrame = field(default_factory=lambda: JUDGED.frame())
     looks: tuple[Mapping[str, object], ...] = ()
     """Every time results were computed from this plan: `at` and what was counted then."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Compared:
+    """One of the versions that are compared: what it is, and the digests by which it can be found again."""
+
+    source: str
+    """Folder of the run, or the baseline file."""
+    suite: str
+    suite_digest: str
+    model: str
+    """KIND:NAME, with the revision where there is one."""
+    model_id: str
+    policy: str
+    policy_digest: str
+    plan: str
+    """Digest of the plan."""
+    root: str
+    """Merkle root of the manifest."""
+    finished_at: str
+    complete: bool
+    audit_version: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """What became of one decision effect; every number of it stands in the table CHANGES under `id`."""
+
+    id: str
+    effect_id: str
+    metric: str
+    axis: str
+    stratum: str
+    group_a: str
+    group_b: str
+    contrast: Contrast
+    decision: bool
+    status: ChangeStatus
+    reversed: bool
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Waiver:
+    """A finding that somebody answers for until a day; `used` says for what, `problem` why it does not hold."""
+
+    finding: str
+    """Effect id, or a selector such as `selection_rate gender * men women`."""
+    owner: str
+    reason: str
+    expires: str
+    """Last day on which it holds, YYYY-MM-DD."""
+    effect_ids: tuple[str, ...] = ()
+    """The effects that it matches."""
+    problem: str = ""
+    """Expired or unmatched, in words; empty where it holds."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GateReason:
+    """One thing that closes the gate, or that would without its waiver."""
+
+    rule: str
+    """worse, beyond, undecided, not_comparable, gone, not_measured, waiver, incomplete."""
+    text: str
+    effect_id: str = ""
+    waived_by: str = ""
+    """Owner of the waiver; empty where there is none."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GateOutcome:
+    """Whether a candidate may pass on, by the rules of a policy, and what closes the gate."""
+
+    state: GateState
+    policy: str
+    rules: Mapping[str, bool]
+    """Which rules the policy has, by name: whether they close the gate."""
+    reasons: tuple[GateReason, ...] = ()
+    """Everything that the rules met, waived or not."""
+
+    @property
+    def closing(self) -> tuple[GateReason, ...]:
+        """What nobody waived."""
+        return tuple(reason for reason in self.reasons if not reason.waived_by)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Comparison:
+    """Two versions side by side: what reports and exports of a comparison read."""
+
+    baseline: Compared
+    candidate: Compared
+    paired: bool
+    """Whether the change was taken pair by pair; else from the two intervals, as if the runs were independent."""
+    alpha: float
+    count: int
+    """m: decision effects that were compared; each has intervals of level 1 - alpha/m."""
+    changes: tuple[Change, ...]
+    """Decision effects alone, in the order of the candidate's table."""
+    table: pd.DataFrame
+    """CHANGES, with the effects of exploration."""
+    flips: pd.DataFrame
+    flip_counts: pd.DataFrame
+    movers: pd.DataFrame
+    credits: pd.DataFrame
+    utility: pd.DataFrame
+    refused: tuple[Exclusion, ...] = ()
+    """What could not be compared, and why."""
+    notes: tuple[str, ...] = ()
+    """What a reader has to know beside it: same model twice, baseline newer than candidate …"""
+    waivers: tuple[Waiver, ...] = ()
+    gate: GateOutcome | None = None
