@@ -21,7 +21,7 @@ from audit.disk import LOCK, told, whole
 from audit.errors import AuditError, InputError
 from audit.machine import hardware, now, stamp, versions
 
-SCHEMA = 1
+SCHEMA = 2
 PLAN, MANIFEST, RECEIPT = "plan.json", "manifest.json", "receipt.json"
 ANSWERS = "answers.sqlite"
 """Answers of a model without digests, in the folder of a run that is not finished."""
@@ -96,7 +96,7 @@ class TokenDifference(Wire):
 class Manifest(Wire):
     """`manifest.json`: what a finished run consists of. The root closes the list of files."""
 
-    version: Literal[1] = Field(default=1, alias="schema")
+    version: Literal[2] = Field(default=2, alias="schema")
     suite: str
     plan: Digest
     model: Model
@@ -118,7 +118,7 @@ class Manifest(Wire):
 class Receipt(Wire):
     """`receipt.json`: digests of the manifest and of what was rendered; `digest` covers the rest of it."""
 
-    version: Literal[1] = Field(default=1, alias="schema")
+    version: Literal[2] = Field(default=2, alias="schema")
     root: Digest
     files: dict[FileName, Digest]
     digest: Digest

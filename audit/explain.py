@@ -1,7 +1,8 @@
 """Which words carry the difference: pairs → prompts to ask (`plan`), their scores → credits of words (`attribute`).
 
 `plan` runs every explainer once to see which coalitions it wants, and hands out each distinct text once. After
-`collect` and `score`, `attribute` runs them again on the table of scores: same seed, same coalitions, no model.
+`collect` and `score`, `more` says what else is wanted now, until that is nothing; then `attribute` runs the explainers
+again on the table of scores: same seed, same coalitions, no model.
 """
 
 from __future__ import annotations
@@ -9,25 +10,36 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from audit.attribution import ATTRIBUTORS
 from audit.catalogue import load
 from audit.cells import Cell, cell_of
 from audit.errors import InputError
-from audit.explanation import Explanation, Outcome, Row, attribution_rows, explanations_of, score_rows
+from audit.explanation import (
+    Explanation,
+    Outcome,
+    Row,
+    attribution_rows,
+    explanations_of,
+    quality_rows,
+    score_rows,
+)
 from audit.games import Coalitions, Game, gap_game, removal_game, requested, swap_game
 from audit.players import differing, slot_players
 from audit.protocols import Attributor, Credits
-from audit.quality import misses
-from audit.records import ATTRIBUTIONS, PROMPTS, SCORES, Prompt, content_id
+from audit.quality import Check, checks
+from audit.records import ATTRIBUTIONS, PROMPTS, QUALITY, SCORES, Prompt, content_id
 from audit.samples import CELL, chosen_pairs
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
+
+MOST_EXACT = 12
+"""Players of a game with 4,096 coalitions, the most that are all asked."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,10 +52,14 @@ class ExplainSettings:
     """Pairs an axis with the largest differences, each of another template; these get the gap game too."""
     random: int = 16
     """Cells (template, person) an axis drawn at random, in which all groups are explained."""
+    pairs: tuple[str, ...] = ()
+    """Ids of pairs that are explained whatever their difference; they are in no random sample."""
     methods: tuple[str, ...] = ("shap", "lime")
     """Explanation methods of the removal game; swap and gap games use those whose credits add up."""
     players: int = 12
     """Most players of a removal game; above, neighbouring words are joined."""
+    exact: bool = False
+    """Whether games of up to twelve players are computed from every coalition (4,096 prompts), not up to eight."""
     exact_up_to: int = 8
     """Most players of a game that is computed from every coalition; swap and gap games never have more."""
     passes: int = 5
@@ -59,26 +75,33 @@ class ExplainSettings:
         for name, least in lowest.items():
             if getattr(self, name) < least:
                 raise InputError(f"explain: '{name}' is {getattr(self, name)}; allowed: at least {least}")
-        if self.exact_up_to > 12:
+        if self.exact_up_to > MOST_EXACT:
             raise InputError(
                 f"explain: 'exact_up_to' is {self.exact_up_to}; allowed: at most 12 (4,096 prompts a game)"
             )
+
+    @property
+    def enumerated(self) -> int:
+        """Most players of a game that is computed from every coalition."""
+        return MOST_EXACT if self.exact else self.exact_up_to
 
     def attributors(self) -> dict[str, Attributor]:
         """The methods by name, each made with those of these settings that it has fields for."""
         made: dict[str, Attributor] = {}
         for name in self.methods:
             method: Any = load(ATTRIBUTORS, "attribution", name)
-            known = {item.name for item in fields(self)}
-            made[name] = method(**{f.name: getattr(self, f.name) for f in fields(method) if f.name in known})
+            known = {item.name: getattr(self, item.name) for item in fields(self)}
+            known["exact_up_to"] = self.enumerated
+            made[name] = method(**{f.name: known[f.name] for f in fields(method) if f.name in known})
         return made
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Explained:
-    """Credits of players (table `attributions`), and per prompt of the random sample its share and shift (`scores`)."""
+    """Credits of players, what can be said for them, and share and shift of each prompt of the random sample."""
 
     attributions: pd.DataFrame
+    quality: pd.DataFrame
     scores: pd.DataFrame
 
 
@@ -136,7 +159,7 @@ class _Planner:
     def _game(self, explanation: Explanation, cell: Cell) -> Game:
         (a, pieces_a), (b, pieces_b) = explanation.texts
         if explanation.kind == "swap":
-            return swap_game(a, b, slot_players(b, differing(a, b), limit=self.settings.exact_up_to))
+            return swap_game(a, b, slot_players(b, differing(a, b), limit=self.settings.enumerated))
         if explanation.kind == "gap":
             return gap_game(a, b, pieces=(pieces_a, pieces_b), players=cell.context, mask_text=self.mask_text)
         prompt, pieces = explanation.texts[explanation.side != "a"]
@@ -160,14 +183,16 @@ def plan(
     """Every prompt that the explanations of `metric` stand on; `mask_text` is the model's word for "nothing here"."""
     quotas = (settings.largest, settings.random)
     known = deltas[deltas["metric"] == metric]
-    chosen = chosen_pairs(pairs, known, axes=settings.axes, quotas=quotas, seed=seed)
+    chosen = chosen_pairs(
+        pairs, known, axes=settings.axes, quotas=quotas, requested=settings.pairs, seed=seed
+    )
     planner = _Planner(settings=settings, mask_text=mask_text, attributors=settings.attributors())
     texts = _texts_of_cells(prompts, pairs, chosen)
     for place, rows in chosen.groupby(CELL, sort=True):
         cell = cell_of(
             texts[place],
             limit=settings.players,
-            context_limit=settings.exact_up_to,
+            context_limit=settings.enumerated,
             fixed=settings.fixed_suffix,
         )
         for pair in rows.to_dict("records"):
@@ -182,6 +207,11 @@ def plan(
     )  # fmt: skip
 
 
+def more(plan: ExplainPlan, scores: pd.DataFrame) -> ExplainPlan:
+    """The plan with the prompts that are wanted now that its prompts have these `scores`; empty: all is known."""
+    return replace(plan, prompts=PROMPTS.frame())
+
+
 def attribute(plan: ExplainPlan, scores: pd.DataFrame) -> Explained:
     """Credits from the scores of the plan's prompts; what could not be scored is an explanation with a reason."""
     answers = scores[(scores["metric"] == plan.metric) & (scores["arm"] == "swap") & (scores["item"] == "")]
@@ -190,14 +220,17 @@ def attribute(plan: ExplainPlan, scores: pd.DataFrame) -> Explained:
     unknown = dict(zip(answers["prompt_id"], answers["reason"], strict=True))
     outcomes = {key: _played(plan, table, known, unknown) for key, table in plan.tables.items()}
     rows: list[Row] = []
+    judged: list[Row] = []
     values: dict[str, list[Row]] = {}
     for one in plan.explanations:
         for outcome in outcomes.get(one.key) or _unplayed(plan, one):
             rows += attribution_rows(one, outcome, plan.metric)
+            judged += quality_rows(one, outcome)
             if one.in_random and one.kind == "removal":
                 values.setdefault(f"{one.prompt_id} {outcome.method}", list(score_rows(one, outcome)))
     return Explained(
         attributions=ATTRIBUTIONS.frame(rows),
+        quality=QUALITY.frame(judged),
         scores=SCORES.frame(row for pair in values.values() for row in pair),
     )
 
@@ -237,14 +270,14 @@ def _played(
     return [
         Outcome(
             method=name, players=game.players, operator=game.operator, rows=len(needed[name]), credits=found.get(name),
-            misses=(lacking[name],) if lacking[name] else _missed(plan, name, found),
+            checks=() if lacking[name] else _checked(plan, name, found), lacking=lacking[name],
         )
         for name in table.wanted
     ]  # fmt: skip
 
 
-def _missed(plan: ExplainPlan, name: str, found: Mapping[str, Credits]) -> tuple[str, ...]:
-    return tuple(misses(name, found, adds_up=_adds_up(plan.attributors[name])))
+def _checked(plan: ExplainPlan, name: str, found: Mapping[str, Credits]) -> tuple[Check, ...]:
+    return tuple(checks(name, found, adds_up=_adds_up(plan.attributors[name])))
 
 
 def _lacking(needed: Iterable[str], known: Mapping[str, float], unknown: Mapping[str, str]) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from audit.cells import Cell, Marked
 from audit.players import Player, marks, text_of
-from audit.quality import explained_nothing
+from audit.quality import Check, explained_nothing, misses
 from audit.records import Game, content_id
 from audit.samples import CELL
 from audit.spans import slot_pieces
@@ -62,7 +62,14 @@ class Outcome:
     operator: str
     rows: int
     credits: Credits | None = None
-    misses: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
+    lacking: str = ""
+    """Why there are no credits."""
+
+    @property
+    def missed(self) -> tuple[str, ...]:
+        """Why the explanation is not reliable, in words."""
+        return (self.lacking,) if self.lacking else misses(self.checks)
 
 
 def explanations_of(cell: Cell, pair: Mapping[str, Any]) -> Iterator[Explanation]:
@@ -89,6 +96,12 @@ def attribution_rows(explanation: Explanation, outcome: Outcome, metric: str) ->
         yield _row(explanation, outcome, metric, number=number)
 
 
+def quality_rows(explanation: Explanation, outcome: Outcome) -> Iterator[Row]:
+    """Rows of the table `quality`: one a criterion."""
+    for check in outcome.checks:
+        yield {**_identity(explanation, outcome.method), **asdict(check)}
+
+
 def score_rows(explanation: Explanation, outcome: Outcome) -> Iterator[Row]:
     """Rows of the table `scores` for one removal game: the group's share of all credit, and the context's credit."""
     share = shift = float("nan")
@@ -111,14 +124,9 @@ def _row(explanation: Explanation, outcome: Outcome, metric: str, *, number: int
     nan = float("nan")
     player = outcome.players[number] if outcome.players else Player(kind="words", slot="", members=())
     texts = [text_of(prompt, pieces, player) for prompt, pieces in explanation.texts]
-    identity = [explanation.pair_id, explanation.side, explanation.kind, outcome.method]
     return {
-        "attribution_id": content_id(*identity),
-        "pair_id": explanation.pair_id,
-        "side": explanation.side,
+        **_identity(explanation, outcome.method),
         "prompt_id": explanation.prompt_id,
-        "game": explanation.kind,
-        "method": outcome.method,
         "sample": explanation.sample,
         "metric": metric,
         "player": number,
@@ -132,6 +140,17 @@ def _row(explanation: Explanation, outcome: Outcome, metric: str, *, number: int
         "total": credits.total if credits else nan,
         "operator": outcome.operator,
         "rows": outcome.rows,
-        "reliable": credits is not None and not outcome.misses,
-        "reason": "; ".join(outcome.misses),
+        "reliable": credits is not None and not outcome.missed,
+        "reason": "; ".join(outcome.missed),
     }
+
+
+def _identity(explanation: Explanation, method: str) -> Row:
+    """What tells explanations apart, and the id that is made of it."""
+    identity = {
+        "pair_id": explanation.pair_id,
+        "side": explanation.side,
+        "game": explanation.kind,
+        "method": method,
+    }
+    return {"attribution_id": content_id(*identity.values()), **identity}

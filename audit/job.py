@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -75,7 +75,22 @@ def prepare(suite: str, *, model: str | Backend, policy: str = "default") -> Job
         job = Job(
             suite=loaded, axes=axes, policy=fixed, backend=backend, question=question, expansion=expansion
         )
+    check_pairs(job, loaded.explain.pairs)
     return replace(job, readers=open_readers(loaded, axes))
+
+
+def check_pairs(job: Job, pairs: Sequence[str]) -> None:
+    """InputError for an id that is no pair of two groups in the job."""
+    known = job.expansion.pairs[job.expansion.pairs["pair_id"].isin(pairs)]
+    controls = set(known.loc[known["arm"] != "swap", "pair_id"])
+    for pair_id in pairs:
+        if pair_id in controls:
+            raise InputError(
+                f"pair '{pair_id}' compares a group with itself (a control): explain another pair"
+            )
+        if pair_id not in set(known["pair_id"]):
+            where = "ids have 16 hexadecimal digits and stand in pairs.parquet"
+            raise InputError(f"'{pair_id}' is no pair of suite '{job.suite.id}'; {where}")
 
 
 def _recorded(suite: Suite, axes: Mapping[str, Axis], *, backend: Backend, policy: Policy) -> Job:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from audit.attribution import ATTRIBUTORS
 from audit.axis import Axis
 from audit.catalogue import names, unknown
 from audit.layout import report_recorded_mistakes
@@ -24,6 +25,7 @@ def report_mistakes(file: YamlFile, axes: Mapping[str, Axis] | None) -> None:
     _check_sources(file)
     _check_axes(file, axes)
     _check_metrics(file)
+    _check_methods(file)
     report_question_mistakes(file)
     report_template_mistakes(file, axes)
     _check_controls(file)
@@ -63,6 +65,16 @@ def _check_metrics(file: YamlFile) -> None:
         name = node.text()
         if name and name not in known:
             file.report(node, unknown(name, known, what="metric"))
+
+
+def _check_methods(file: YamlFile) -> None:
+    """Every explanation method is one that there is."""
+    known = names(ATTRIBUTORS, "attribution")
+    explain = file.root.get("explain")
+    for node in explain.children("methods") if explain is not None else []:
+        name = node.text()
+        if name and name not in known:
+            file.report(node, unknown(name, known, what="explanation method"))
 
 
 def _check_axes(file: YamlFile, axes: Mapping[str, Axis] | None) -> None:

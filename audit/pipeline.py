@@ -5,31 +5,28 @@ expand → collect → score → explain → effects → findings → report
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from audit import evidence, planning, runs
+from audit.asking import Asker, cache_file
 from audit.batching import Executor, Place, Where
 from audit.catalogue import load
 from audit.classical import classical
-from audit.collect import Collected, collect
 from audit.disk import held, sweep, told, whole
 from audit.effects import effects
 from audit.executors import EXECUTORS
-from audit.explain import ExplainSettings, attribute
-from audit.explain import plan as plan_explanations
+from audit.explaining import explained
 from audit.findings import findings
 from audit.job import Job, prepare
 from audit.ledger import remembered
 from audit.machine import give_back_memory, versions
 from audit.parts import asked
 from audit.planning import PlanSummary
-from audit.protocols import Backend, Masks, TellsFacts
+from audit.protocols import Backend, TellsFacts
 from audit.records import (
-    ATTRIBUTIONS,
     DELTAS,
     PROMPTS,
     RESPONSES,
@@ -143,22 +140,22 @@ def compute(
     prompts, pairs = job.expansion.prompts, job.expansion.pairs
     kept = None if folder is None else folder / evidence.ANSWERS
     remembered(job.backend, kept, "model")
-    ask = _Ask(job=job, kept=kept, executor=executor)
+    ask = Asker(job=job, kept=kept, executor=executor)
     got = ask(prompts, progress)
     give_back_memory()
     second = _second(job, got.responses, progress, kept)
     scores, differences = _measured(job, got.responses, second.scores)
-    explained = _explain(job, scores, differences, progress=progress, ask=ask)
-    complete = not (got.unanswered or explained.unanswered or second.unanswered)
-    responses = _stack(RESPONSES, got.responses, explained.responses, second.responses)
+    why = explained(job, scores, differences, ask=ask, progress=progress)
+    complete = not (got.unanswered or why.unanswered or second.unanswered)
+    responses = _stack(RESPONSES, got.responses, why.responses, second.responses)
     got = replace(got, responses=RESPONSES.frame())
     if folder is not None:
         evidence.reopen(folder)
         _put_away(folder, PROMPTS, prompts)
         _put_away(folder, RESPONSES, responses)
     every = {
-        "scores": _stack(SCORES, scores, explained.scores, second.swapped_scores),
-        "deltas": _stack(DELTAS, differences, explained.deltas, second.swapped_deltas),
+        "scores": _stack(SCORES, scores, why.scores, second.swapped_scores),
+        "deltas": _stack(DELTAS, differences, why.deltas, second.swapped_deltas),
     }
     scores, differences = every["scores"].iloc[: len(scores)], every["deltas"].iloc[: len(differences)]
     table, groups = effects(
@@ -170,14 +167,14 @@ def compute(
     )
     tables = {
         **every, "responses": responses, "prompts": prompts, "pairs": pairs, "effects": judged,
-        "groups": groups, "attributions": explained.attributions,
+        "groups": groups, "attributions": why.attributions, "quality": why.quality,
         "subgroups": subgroups(prompts, scores, suite=job.suite, policy=job.policy),
         "classical": classical(judged, differences, prompts, scores, suite=job.suite),
         "judged": second.judged,
     }  # fmt: skip
     return Results(
-        tables=tables, findings=conclusions, excluded=(*job.expansion.excluded, *explained.excluded, *second.excluded),
-        asked=got.asked + explained.asked, reused=got.reused + explained.reused, failed=got.failed,
+        tables=tables, findings=conclusions, excluded=(*job.expansion.excluded, *why.excluded, *second.excluded),
+        asked=got.asked + why.asked, reused=got.reused + why.reused, failed=got.failed,
         second_models=second.facts, complete=complete, asked_again=asked_again(kept),
     )  # fmt: skip
 
@@ -249,101 +246,6 @@ def _render(folder: Path) -> None:
         html, folder / "report.pdf", made_at=evidence.finished_at(finished.manifest), attachments=attached
     )
     evidence.write_receipt(folder)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Explained:
-    """Explanations of a run, in the tables that they add to."""
-
-    attributions: pd.DataFrame
-    responses: pd.DataFrame | None = None
-    scores: pd.DataFrame | None = None
-    deltas: pd.DataFrame | None = None
-    excluded: tuple[Exclusion, ...] = ()
-    asked: int = 0
-    reused: int = 0
-    unanswered: int = 0
-
-
-def _explain(
-    job: Job, scores: pd.DataFrame, differences: pd.DataFrame, *, progress: Progress | None, ask: _Ask
-) -> _Explained:
-    """Plans coalition prompts, has them answered and scored like all others, and turns the scores into credits."""
-    metric = job.explained
-    known = scores[(scores["metric"] == metric) & scores["value"].notna()]
-    if not metric or known.empty or job.suite.design != "paired":
-        reason = "the answers carry no score that could be attributed to words"
-        return _Explained(
-            attributions=ATTRIBUTIONS.frame(), excluded=(Exclusion(what="explanations", reason=reason),)
-        )
-    settings = ExplainSettings(
-        axes=tuple(job.suite.axes),
-        largest=job.suite.explain.largest,
-        random=job.suite.explain.random,
-        fixed_suffix=job.question.ask,
-    )
-    mask = job.backend.mask_text if isinstance(job.backend, Masks) else None
-    planned = plan_explanations(
-        job.expansion.prompts, job.expansion.pairs, differences, metric=metric, settings=settings, mask_text=mask,
-        seed=job.suite.sampling.seed,
-    )  # fmt: skip
-    got = ask(planned.prompts, _named(progress, "answers for explanations"))
-    values = score(planned.prompts, got.responses, question=job.question, metrics=[metric])
-    made = attribute(planned, values)
-    sides = set(made.scores["prompt_id"])
-    pairs = job.expansion.pairs
-    both = pairs[
-        (pairs["arm"] == "swap")
-        & pairs["axis"].isin(job.suite.axes)
-        & pairs["a"].isin(sides)
-        & pairs["b"].isin(sides)
-    ]
-    names = sorted(set(made.scores["metric"]))
-    return _Explained(
-        attributions=made.attributions,
-        responses=got.responses,
-        scores=made.scores,
-        deltas=deltas(both, made.scores, got.responses, question=job.question, metrics=names),
-        asked=got.asked,
-        reused=got.reused,
-        unanswered=got.unanswered,
-    )
-
-
-def _named(progress: Progress | None, what: str) -> Progress | None:
-    """The callback under another name, so that a second round of questions has a line of its own."""
-    if progress is None:
-        return None
-    return lambda _, done, total: progress(what, done, total)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Ask:
-    """How the prompts of a job get their answers."""
-
-    job: Job
-    kept: Path | None
-    executor: Executor | None
-
-    def __call__(self, prompts: pd.DataFrame, progress: Progress | None) -> Collected:
-        """The answers to `prompts`: those that came with the records, or asked through `collect`."""
-        job = self.job
-        if job.recorded is not None:
-            failed = int((job.recorded["error"] != "").sum())
-            return Collected(responses=job.recorded, asked=0, reused=0, failed=failed)
-        return collect(
-            prompts, backend=job.backend, question=job.question, cache=cache_file(), progress=progress,
-            kept=self.kept, executor=self.executor,
-        )  # fmt: skip
-
-
-def cache_file() -> Path:
-    """The journal of answers: in the folder AUDIT_CACHE, else in the user's cache folder."""
-    folder = (
-        os.environ.get("AUDIT_CACHE")
-        or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "audit"
-    )
-    return Path(folder) / "answers.sqlite"
 
 
 def _document(job: Job) -> dict[str, object]:

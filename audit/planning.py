@@ -159,7 +159,7 @@ def summarise(
         ),
         answers_per_s=float("nan") if earlier is None else _speed(earlier),
         recorded=suite.recorded is not None,
-        explained=suite.recorded is None and suite.explain.largest + suite.explain.random > 0,
+        explained=suite.recorded is None and suite.explain.some,
         excluded=tuple(f"{e.what}: {e.reason} ({e.count})" for e in expansion.excluded),
     )  # fmt: skip
 

@@ -2,8 +2,8 @@
 
 Single things are frozen dataclasses. Many things of one kind are a pandas DataFrame whose columns are
 named and explained here (`PROMPTS`, `PAIRS`, `RESPONSES`, `SCORES`, `DELTAS`, `EFFECTS`, `GROUPS`,
-`ATTRIBUTIONS`, `SUBGROUPS`, `CLASSICAL`, `JUDGED`; of two runs `CHANGES`, `FLIPS`, `FLIP_COUNTS`, `MOVERS`, `CREDITS`,
-`UTILITY`). Ids are hashes of content, so the same suite gives the same ids on every machine.
+`ATTRIBUTIONS`, `QUALITY`, `SUBGROUPS`, `CLASSICAL`, `JUDGED`; of two runs `CHANGES`, `FLIPS`, `FLIP_COUNTS`, `MOVERS`,
+`CREDITS`, `UTILITY`). Ids are hashes of content, so the same suite gives the same ids on every machine.
 """
 
 from __future__ import annotations
@@ -481,10 +481,15 @@ ATTRIBUTIONS = _table(
     side=("str", "a, b, or pair (swap and gap games)"),
     prompt_id=("str", "prompt of that side (b for pair)"),
     game=("str", "swap, removal, gap"),
-    method=("str", "shap or lime"),
-    sample=("str", "largest or random"),
+    method=("str", "explanation method"),
+    sample=("str", "largest, random, or requested (asked for by its id)"),
     metric=("str", "score that is explained"),
     player=("int64", "number of the player"),
+    partner=(
+        "int64",
+        "interactions: number of the other player of the two, that of the player itself for what it does alone; else -1",
+        -1,
+    ),
     slot=("str", "slot name of the player, `group` for the group's merged span, empty for words"),
     text_a=("str", "the player's text in a"),
     text_b=("str", "the player's text in b"),
@@ -495,8 +500,26 @@ ATTRIBUTIONS = _table(
     total=("float64", "score with every player on minus base_value"),
     operator=("str", "what an absent player was replaced with: counterpart, mask, deletion"),
     rows=("int64", "distinct prompts the game needed"),
+    incongruent=("int64", "how many of these mix the cues of groups and are the prompt of none", 0),
     reliable=("bool", "whether every bar for this explanation was met"),
     reason=("str", "which bar was missed"),
+)
+QUALITY = _table(
+    "quality",
+    attribution_id=("str", "explanation that is judged; `*`: all of the run together"),
+    pair_id=("str", "pair that is explained; empty for the run"),
+    side=("str", "a, b, or pair; empty for the run"),
+    game=("str", "game of the explanation"),
+    method=("str", "explanation method"),
+    criterion=(
+        "str",
+        "additivity, agreement, comprehensiveness, sufficiency, stability, leave_one_out, sampling …",
+    ),
+    value=("float64", "what was found; NaN where it cannot be had"),
+    bar=("float64", "limit of the value; NaN where there is none, or where it cannot be applied"),
+    applies=("bool", "whether there is a bar and it can be applied; where not, `met` says nothing"),
+    met=("bool", "whether the value is on the right side of the bar"),
+    note=("str", "in words: what misses the bar, or why it cannot be applied"),
 )
 SUBGROUPS = _table(
     "subgroups",
@@ -699,7 +722,7 @@ UTILITY = _table(
     level=("float64", "level of that interval: 1 - alpha; these are exploration"),
 )
 TABLES: tuple[Table, ...] = (
-    PROMPTS, PAIRS, RESPONSES, SCORES, DELTAS, EFFECTS, GROUPS, ATTRIBUTIONS, SUBGROUPS, CLASSICAL, JUDGED,
+    PROMPTS, PAIRS, RESPONSES, SCORES, DELTAS, EFFECTS, GROUPS, ATTRIBUTIONS, QUALITY, SUBGROUPS, CLASSICAL, JUDGED,
 )  # fmt: skip
 
 
@@ -741,6 +764,7 @@ class Run:
     attributions: pd.DataFrame
     findings: tuple[Finding, ...]
     excluded: tuple[Exclusion, ...]
+    quality: pd.DataFrame = field(default_factory=lambda: QUALITY.frame())
     subgroups: pd.DataFrame = field(default_factory=lambda: SUBGROUPS.frame())
     classical: pd.DataFrame = field(default_factory=lambda: CLASSICAL.frame())
     judged: pd.DataFrame = field(default_factory=lambda: JUDGED.frame())

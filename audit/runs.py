@@ -22,7 +22,7 @@ from audit.tablefiles import read_table, with_texts, write_table
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the run folder; a reader of another version refuses it in words."""
 
 Entry = TypeVar("Entry", Finding, Exclusion)

@@ -1,4 +1,4 @@
-"""Which pairs are explained: those with the largest differences, and a seeded random sample of cells.
+"""Which pairs are explained: those with the largest differences, a seeded random sample of cells, and those asked for.
 
 A cell is one template with one person and one stratum; all its groups are compared. Only the random sample may stand
 for the suite: the largest differences were picked because they are large.
@@ -20,13 +20,15 @@ CELL = ["axis", "template", "name", "stratum"]
 
 
 def chosen_pairs(
-    pairs: pd.DataFrame, deltas: pd.DataFrame, *, axes: Sequence[str], quotas: tuple[int, int], seed: int
-) -> pd.DataFrame:
-    """Rows of `pairs` with the columns `sample` (largest or random; largest where it is both) and `in_random`.
+    pairs: pd.DataFrame, deltas: pd.DataFrame, *, axes: Sequence[str], quotas: tuple[int, int], seed: int,
+    requested: Sequence[str] = (),
+) -> pd.DataFrame:  # fmt: skip
+    """Rows of `pairs` with the columns `sample` (largest, random or requested; the first that it is) and `in_random`.
 
     On each axis (none named: every axis that is no intersection): as many pairs as the first quota with the largest
     `deltas` (one row a pair), each from another template, both signs where both occur; and all pairs of as many random
-    cells as the second, distinct templates first. No prompt is in the random sample of two axes.
+    cells as the second, distinct templates first. No prompt is in the random sample of two axes. Pairs whose ids are
+    `requested` are added, on whatever axis they are.
     """
     import pandas as pd
 
@@ -43,7 +45,10 @@ def chosen_pairs(
         in_random = both["pair_id"].isin(cells["pair_id"])
         sample = both["pair_id"].isin(top).map({True: "largest", False: "random"})
         picked.append(both.assign(sample=sample, in_random=in_random))
-    if not picked:
+    known_ids = {pair_id for frame in picked for pair_id in frame["pair_id"]}
+    asked = swap[swap["pair_id"].isin(set(requested) - known_ids)]
+    picked.append(asked.assign(sample="requested", in_random=False))
+    if not sum(map(len, picked)):
         return swap.assign(sample="", in_random=False).head(0)
     return pd.concat(picked).sort_values([*CELL, "group_a", "group_b", "pair_id"]).reset_index(drop=True)
 

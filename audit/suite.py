@@ -87,12 +87,23 @@ class Sampling(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=
 
 
 class ExplainSpec(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
-    """Which pairs are explained word by word."""
+    """Which pairs are explained word by word, and how."""
 
     largest: Annotated[Whole, Field(ge=0, le=100_000)] = 6
     """How many of the pairs with the largest differences."""
     random: Annotated[Whole, Field(ge=0, le=100_000)] = 16
     """How many pairs drawn at random, on which the summary of explanations rests."""
+    pairs: tuple[Text, ...] = ()
+    """Ids of pairs that are explained as well."""
+    methods: Annotated[tuple[Text, ...], Field(min_length=1)] = ("shap", "lime")
+    """Explanation methods."""
+    exact: Flag = False
+    """true: games of up to twelve players are computed from every coalition, instead of up to eight."""
+
+    @property
+    def some(self) -> bool:
+        """Whether any pair is explained."""
+        return bool(self.largest or self.random or self.pairs)
 
 
 class DecisionEntry(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):

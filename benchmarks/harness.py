@@ -238,9 +238,9 @@ def _alone(folder: Path) -> Measured:
 
 
 def _collect_alone(folder: Path) -> None:
+    from audit.asking import cache_file
     from audit.collect import collect
     from audit.job import prepare
-    from audit.pipeline import cache_file
 
     job = prepare(str(folder / "suite.yaml"), model=f"hf:{folder / 'model'}")
     prompts = job.expansion.prompts

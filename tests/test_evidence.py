@@ -27,6 +27,7 @@ FILES = (
     "subgroups.parquet",
     "classical.parquet",
     "judged.parquet",
+    "quality.parquet",
     "findings.json",
     "excluded.json",
     "manifest.json",

@@ -18,7 +18,7 @@ from filled_prompts import PERSONS, TEXTS, deltas_of, filled, pairs_of, prompt_r
 
 from audit.errors import InputError
 from audit.explain import Explained, ExplainPlan, ExplainSettings, attribute, plan
-from audit.records import ATTRIBUTIONS, PROMPTS, SCORES
+from audit.records import ATTRIBUTIONS, DELTAS, PROMPTS, QUALITY, SCORES
 
 SMALL = ExplainSettings(largest=2, random=2)
 
@@ -101,6 +101,41 @@ def test_the_context_word_that_triggers_the_difference_is_on_top_of_the_gap() ->
         -3.0,
     )
     assert gap["value"].iloc[:-1].abs().max() < 1e-9
+
+
+def test_pairs_that_are_asked_for_are_explained_and_stand_for_nothing_else() -> None:
+    prompts, pairs = suite_of()
+    ids = tuple(pairs["pair_id"][[1, 4]])
+    settings = ExplainSettings(largest=0, random=0, pairs=ids)
+    made = plan(
+        prompts, pairs, DELTAS.frame(), metric="choice_logit", settings=settings, mask_text=None, seed=5
+    )
+    found = attribute(made, scored(made.prompts, restless))
+    assert set(found.attributions["pair_id"]) == set(ids)
+    assert set(found.attributions["sample"]) == {"requested"}
+    assert not len(found.scores)
+    both, _ = explained(restless, ExplainSettings(largest=2, random=1, pairs=tuple(pairs["pair_id"])))
+    drawn, _ = explained(restless, ExplainSettings(largest=2, random=1))
+    assert set(both.attributions["pair_id"]) == set(pairs["pair_id"])
+    pd.testing.assert_frame_equal(both.scores, drawn.scores)
+    samples = both.attributions.drop_duplicates("pair_id").set_index("pair_id")["sample"]
+    for pair_id, sample in (
+        drawn.attributions.drop_duplicates("pair_id").set_index("pair_id")["sample"].items()
+    ):
+        assert samples[pair_id] == sample
+
+
+def test_every_explanation_with_credits_is_judged_by_every_criterion() -> None:
+    found, _ = explained(restless)
+    assert list(found.quality.columns) == QUALITY.names
+    assert set(found.quality["attribution_id"]) == set(found.attributions["attribution_id"])
+    wrong = found.quality[found.quality["applies"] & ~found.quality["met"]]
+    assert (wrong["note"] != "").all()
+    unreliable = found.attributions[~found.attributions["reliable"]]
+    assert set(unreliable["attribution_id"]) == set(wrong["attribution_id"])
+    open_ones = found.quality[~found.quality["applies"]]
+    assert open_ones["bar"].isna().all()
+    assert (open_ones["note"] != "").all()
 
 
 def test_swapping_the_sides_turns_the_sign() -> None:

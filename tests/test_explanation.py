@@ -15,6 +15,7 @@ from audit.cells import Cell, cell_of
 from audit.explanation import Explanation, Outcome, attribution_rows, explanations_of, score_rows
 from audit.players import Player
 from audit.protocols import Credits
+from audit.quality import Check
 from audit.records import ATTRIBUTIONS, PROMPTS, SCORES
 
 
@@ -41,7 +42,12 @@ def outcome(cell: tuple[Cell, pd.DataFrame], *values: float, misses: tuple[str, 
     row = np.array(values)
     credits = Credits(values=row, errors=row * 0, base_value=1.0, total=float(row.sum())) if values else None
     return Outcome(
-        method="shap", players=cell[0].removal, operator="mask", rows=9, credits=credits, misses=misses
+        method="shap",
+        players=cell[0].removal,
+        operator="mask",
+        rows=9,
+        credits=credits,
+        checks=tuple(Check(criterion="any", value=1.0, bar=0.5, note=note) for note in misses),
     )
 
 

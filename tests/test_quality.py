@@ -11,13 +11,18 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from audit.protocols import Credits
-from audit.quality import explained_nothing, misses, spearman
+from audit.quality import checks, explained_nothing, spearman
+from audit.quality import misses as missed
 
 
 def credits(*values: float, error: float = 0.0, total: float | None = None) -> Credits:
     row = np.array(values)
     whole = float(row.sum()) if total is None else total
     return Credits(values=row, errors=np.full(len(row), error), base_value=0.0, total=whole)
+
+
+def misses(name: str, found: dict[str, Credits], *, adds_up: bool) -> list[str]:
+    return list(missed(checks(name, found, adds_up=adds_up)))
 
 
 def test_good_credits_miss_nothing() -> None:

@@ -169,7 +169,7 @@ def test_a_run_of_another_format_version_is_refused_in_words(tmp_path: Path, nam
     folder = finished_run(tmp_path)
     value = json.loads((folder / name).read_text())
     (folder / name).write_text(json.dumps({**value, "schema": 99}))
-    with pytest.raises(InputError, match="version 99 of the run format, this program reads 1"):
+    with pytest.raises(InputError, match="version 99 of the run format, this program reads 2"):
         read_run(folder)
 
 

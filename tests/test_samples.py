@@ -85,6 +85,19 @@ def test_a_pair_that_is_in_both_samples_is_there_once() -> None:
     assert (found["sample"] == "largest").sum() == 2
 
 
+def test_requested_pairs_are_added_once_and_change_no_sample() -> None:
+    pairs, deltas = frames()
+    usual = chosen(pairs, deltas)
+    asked = [*usual["pair_id"].head(2), *pairs["pair_id"].tail(3)]
+    found = chosen(pairs, deltas, requested=asked)
+    assert sorted(found["pair_id"]) == sorted({*usual["pair_id"], *asked})
+    kept = found[found["pair_id"].isin(usual["pair_id"])].reset_index(drop=True)
+    pd.testing.assert_frame_equal(kept, usual)
+    added = found[~found["pair_id"].isin(usual["pair_id"])]
+    assert set(added["sample"]) == {"requested"}
+    assert not added["in_random"].any()
+
+
 def test_intersections_are_left_out_unless_they_are_named() -> None:
     pairs, deltas = frames()
     crossed = pairs.assign(axis="gender*ethnicity", pair_id=[content_id(p) for p in pairs["pair_id"]])
