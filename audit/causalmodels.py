@@ -7,11 +7,15 @@ from dataclasses import dataclass
 
 from audit.batching import Cut
 from audit.choices import NO_TOKEN, chosen
-from audit.continuations import OptionRows, option_rows
+from audit.continuations import Need, OptionRows, option_rows
 from audit.draws import drawn
-from audit.likelihoods import begun_texts, left_to_right, next_tokens
-from audit.ondemand import OnDemand
-from audit.passes import Loaded, Loading, Row
+from audit.inside import Inputs, Opened
+from audit.likelihoods import NOTHING, begun_texts, left_to_right, next_tokens
+from audit.loading import Loading
+from audit.ondemand import OnDemand, with_random_weights
+from audit.openings import opened_language_model
+from audit.passes import Loaded, Row
+from audit.placing import Coded, Placed, coded, line_of, placed
 from audit.reading import Reading, followed, plain_text
 from audit.records import Answer, ModelIdentity, Prompt, Question
 from audit.ways import options_of
@@ -65,6 +69,24 @@ class CausalLM:
             heads = self._rows(texts)
             return self._model.cut_rows([[tuple(head)] if head else [] for head in heads], cut.tokens)
         return cut
+
+    def opened(self, question: Question, metric: str) -> Opened | str:
+        """The model with the contrast of options, the rating or the log-likelihood as a function of its inputs."""
+        return opened_language_model(
+            self._model, question, metric,
+            likelihood="log_likelihood", of_options=self._option_lines, of_texts=self._text_lines,
+        )  # fmt: skip
+
+    def randomised(self, seed: int) -> CausalLM | str:
+        """A copy with random weights."""
+        twin = with_random_weights(self._model, self.identity, seed)
+        if isinstance(twin, str):
+            return twin
+        weights, identity = twin
+        return CausalLM(
+            weights, self._model.loading,
+            identity=identity, reading=self._reading, temperature=self._temperature,
+        )  # fmt: skip
 
     def choose(self, prompts: Sequence[Prompt], options: Sequence[str]) -> list[Answer]:
         """Sum of the token log-probabilities of each option right after the prompt, tokenised together with it.
@@ -146,6 +168,45 @@ class CausalLM:
             plan = text if isinstance(text, Answer) else _plan(loaded, rows[at], joint)
             found.append(_Choice(plan=plan, tokens=len(coded[at].ids)))
         return found
+
+    def _option_lines(self, prompts: Sequence[Prompt], options: tuple[str, ...]) -> list[Inputs | Answer]:
+        """The rows that score the options after each prompt, with the places of their tokens."""
+        loaded = self._model.loaded
+        found = [placed(prompt, self._text) for prompt in prompts]
+        texts = ["" if isinstance(one, Answer) else one.text for one in found]
+        follow = [followed(text, option) for text in texts for option in options]
+        rows = coded(loaded, [*texts, *follow], special=not self._reading.chat)
+        ids = [self._open(Row(ids=list(row.ids))) for row in rows]
+        lines: list[Inputs | Answer] = []
+        for at, one in enumerate(found):
+            some = slice(len(found) + at * len(options), len(found) + (at + 1) * len(options))
+            if isinstance(one, Answer):
+                lines.append(one)
+                continue
+            plan = _plan(loaded, ids[at], ids[some])
+            if isinstance(plan, Answer):
+                lines.append(plan)
+                continue
+            made = tuple(line_of(row, rows[some], one.place) for row in plan.rows)
+            lines.append(Inputs(lines=made, needs=plan.needs))
+        return lines
+
+    def _text_lines(self, prompts: Sequence[Prompt]) -> list[Inputs | Answer]:
+        """The row that scores each bare text, with the places of its tokens."""
+        loaded = self._model.loaded
+        found = [one for prompt in prompts if isinstance(one := placed(prompt, plain_text), Placed)]
+        rows = coded(loaded, [one.text for one in found])
+        first = max(1, loaded.head)
+        lines: list[Inputs | Answer] = []
+        for ids, one, row in zip(self._begun(prompts), found, rows, strict=True):
+            put = len(ids) - (len(row.ids) - loaded.tail)
+            needs = tuple(
+                Need(row=0, position=at - 1, token=ids[at], option=0) for at in range(first, len(ids))
+            )
+            begun = Coded(ids=ids[:-1], types=None, offsets=(*((0, 0),) * put, *row.offsets)[: len(ids) - 1])
+            problem = loaded.too_long(len(ids)) or (None if needs else Answer(error=NOTHING))
+            lines.append(problem or Inputs(lines=(begun.line(one.place),), needs=needs))
+        return lines
 
 
 def _plan(loaded: Loaded, head: Sequence[int], joint: Sequence[Sequence[int]]) -> OptionRows | Answer:

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from audit.batching import Cut
 from audit.catalogue import unknown
 from audit.errors import InputError
-from audit.ondemand import OnDemand
-from audit.passes import Loading, scored
+from audit.inside import Inputs, Opened
+from audit.loading import Loading
+from audit.ondemand import OnDemand, with_random_weights
+from audit.openings import OpenedModel, Readout, closed, readout_of
+from audit.passes import scored
+from audit.placing import Placed, coded, placed
 from audit.protocols import RATING
 from audit.reading import plain_text
 from audit.records import Answer, ModelIdentity, Prompt, Question
 from audit.weights import WeightFolder
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+N = TypeVar("N", float, "Tensor")
 
 
 class Classifier:
@@ -35,6 +44,19 @@ class Classifier:
     def cut(self, prompts: Sequence[Prompt], question: Question) -> Cut:
         """Batches of prompts of like length."""
         return self._model.cut([plain_text(prompt) for prompt in prompts])
+
+    def opened(self, question: Question, metric: str) -> Opened | str:
+        """The model with the log-odds of the favourable label as a function of its inputs."""
+        readout = readout_of(question, metric, self.labels)
+        return readout if isinstance(readout, str) else opened_classifier(self._model, readout)
+
+    def randomised(self, seed: int) -> Classifier | str:
+        """A copy with random weights."""
+        twin = with_random_weights(self._model, self.identity, seed)
+        if isinstance(twin, str):
+            return twin
+        weights, identity = twin
+        return Classifier(weights, self._model.loading, identity=identity, labels=self.labels)
 
     def classify(self, prompts: Sequence[Prompt]) -> list[Answer]:
         """Log-probabilities of all labels (log-softmax in fp32); a prompt longer than the model is a failed record."""
@@ -69,6 +91,20 @@ class Regressor:
         """Batches of prompts of like length."""
         return self._model.cut([plain_text(prompt) for prompt in prompts])
 
+    def opened(self, question: Question, metric: str) -> Opened | str:
+        """The model with its rating as a function of its inputs."""
+        if metric != "rating":
+            return f"a model of ratings has no '{metric}'"
+        return opened_classifier(self._model, lambda values: self._moved(values[:, 0], question))
+
+    def randomised(self, seed: int) -> Regressor | str:
+        """A copy with random weights."""
+        twin = with_random_weights(self._model, self.identity, seed)
+        if isinstance(twin, str):
+            return twin
+        weights, identity = twin
+        return Regressor(weights, self._model.loading, identity=identity, scale=self._scale)
+
     def rate(self, prompts: Sequence[Prompt], question: Question) -> list[Answer]:
         """The raw output, as it is or moved from the model's own scale to the question's; neither cut nor rounded."""
         return [
@@ -76,7 +112,7 @@ class Regressor:
             for row in outputs(self._model, prompts, budget=self.batch_tokens, logs=False)
         ]
 
-    def _moved(self, value: float, question: Question) -> float:
+    def _moved(self, value: N, question: Question) -> N:
         if self._scale is None:
             return value
         low, high = self._scale
@@ -100,6 +136,24 @@ def outputs(
     for at, values in loaded.in_passes([len(rows[i].ids) for i in fitting], ask, budget=budget):
         found[fitting[at]] = values
     return [row for row in found if row is not None]
+
+
+def opened_classifier(model: OnDemand, readout: Readout) -> Opened | str:
+    """A classifier that lies open; the reason where it cannot be."""
+    reason = closed(model)
+    if reason:
+        return reason
+    loaded = model.loaded
+
+    def read(prompts: Sequence[Prompt]) -> list[Inputs | Answer]:
+        found = [one for prompt in prompts if isinstance(one := placed(prompt, plain_text), Placed)]
+        lines = (
+            row.line(one.place)
+            for one, row in zip(found, coded(loaded, [one.text for one in found]), strict=True)
+        )
+        return [loaded.too_long(len(line.ids)) or Inputs(lines=(line,)) for line in lines]
+
+    return OpenedModel(loaded=loaded, reader=read, readout=readout, budget=model.loading.batch_tokens)
 
 
 def label_names(name: str, config: Mapping[str, Any], renamed: Mapping[str, str]) -> tuple[str, ...]:

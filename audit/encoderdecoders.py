@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import fsum
 
 from audit.batching import Cut
 from audit.choices import NO_TOKEN, chosen
-from audit.continuations import OptionRows, option_rows
+from audit.continuations import Need, OptionRows, option_rows
 from audit.draws import drawn
-from audit.ondemand import OnDemand
-from audit.passes import Loading, Row, scored
+from audit.inside import Inputs, Line, Opened
+from audit.loading import Loading
+from audit.ondemand import OnDemand, with_random_weights
+from audit.openings import opened_language_model
+from audit.passes import Row, scored
+from audit.placing import Placed, coded, placed
 from audit.reading import Reading
 from audit.records import Answer, ModelIdentity, Prompt, Question
 from audit.weights import WeightFolder
@@ -55,21 +59,33 @@ class EncoderDecoder:
         """Batches of prompts of like length, as the encoder reads them."""
         return self._model.cut(self._texts(prompts))
 
+    def opened(self, question: Question, metric: str) -> Opened | str:
+        """The contrast of options, or an answer's likelihood, as a function of what the encoder reads."""
+        return opened_language_model(
+            self._model, question, metric,
+            likelihood="log_likelihood", of_options=self._option_lines, of_texts=self._answer_lines,
+        )  # fmt: skip
+
+    def randomised(self, seed: int) -> EncoderDecoder | str:
+        """A copy with random weights."""
+        twin = with_random_weights(self._model, self.identity, seed)
+        if isinstance(twin, str):
+            return twin
+        weights, identity = twin
+        return EncoderDecoder(
+            weights, self._model.loading,
+            identity=identity, reading=self._reading, temperature=self._temperature,
+        )  # fmt: skip
+
     def choose(self, prompts: Sequence[Prompt], options: Sequence[str]) -> list[Answer]:
         """Sum of the log-probabilities of each option's tokens at the beginning of what the decoder writes.
 
         What stands before an option's first token is what the model was taught to begin with; the end is not scored,
         and an option loses the space it begins with.
         """
-        loaded = self._model.loaded
         sources = self._sources(prompts)
-        targets = [self._target(option.lstrip(" ")) for option in options]
-        plan = option_rows(targets[0].given[: self._ends[0] + 1], [self._joint(one) for one in targets])
-        longest = max((len(row) for row in plan.rows), default=0) if plan else 0
-        plans: list[OptionRows | Answer] = [
-            loaded.too_long(max(len(source), longest)) or plan or Answer(error=NO_TOKEN) for source in sources
-        ]
-        return chosen(loaded, plans, options, budget=self.batch_tokens, sources=sources)
+        plans = self._plans([len(source) for source in sources], options)
+        return chosen(self._model.loaded, plans, options, budget=self.batch_tokens, sources=sources)
 
     def log_likelihood(self, prompts: Sequence[Prompt]) -> list[Answer]:
         """Sum of log p(token | prompt, tokens before it) over the assistant's last message, without its end."""
@@ -106,6 +122,44 @@ class EncoderDecoder:
             self._model.loaded, prompts, self._sources(prompts),
             repeat=repeat, question=question, temperature=self._temperature, budget=self.batch_tokens,
         )  # fmt: skip
+
+    def _plans(self, lengths: Sequence[int], options: Sequence[str]) -> list[OptionRows | Answer]:
+        """What the decoder is given to score the options after prompts of these lengths."""
+        loaded = self._model.loaded
+        targets = [self._target(option.lstrip(" ")) for option in options]
+        plan = option_rows(targets[0].given[: self._ends[0] + 1], [self._joint(one) for one in targets])
+        longest = max((len(row) for row in plan.rows), default=0) if plan else 0
+        return [loaded.too_long(max(length, longest)) or plan or Answer(error=NO_TOKEN) for length in lengths]
+
+    def _option_lines(self, prompts: Sequence[Prompt], options: tuple[str, ...]) -> list[Inputs | Answer]:
+        """Each prompt with every row that the decoder is given for the options."""
+        lines = self._prompt_lines(prompts)
+        plans = self._plans([len(line.ids) for line in lines], options)
+        return [
+            plan
+            if isinstance(plan, Answer)
+            else Inputs(lines=tuple(replace(line, target=row) for row in plan.rows), needs=plan.needs)
+            for line, plan in zip(lines, plans, strict=True)
+        ]
+
+    def _answer_lines(self, prompts: Sequence[Prompt]) -> list[Inputs | Answer]:
+        """Each prompt with the answer that stands at its end."""
+        heads = [_before_answer(prompt) for prompt in prompts]
+        lines = self._prompt_lines([head or Prompt(messages=()) for head in heads])
+        targets = [self._target(prompt.messages[-1].text) for prompt in prompts]
+        found: list[Inputs | Answer] = []
+        for head, line, target in zip(heads, lines, targets, strict=True):
+            needs = [Need(row=0, position=at, token=target.ids[at], option=0) for at in self._inner(target)]
+            long = self._model.loaded.too_long(max(len(line.ids), len(target.ids)))
+            problem = Answer(error=NO_ANSWER) if head is None else long
+            found.append(problem or Inputs(lines=(replace(line, target=target.given),), needs=tuple(needs)))
+        return found
+
+    def _prompt_lines(self, prompts: Sequence[Prompt]) -> list[Line]:
+        found = [placed(prompt, lambda one: self._reading.text(one, None)) for prompt in prompts]
+        known = [one for one in found if isinstance(one, Placed)]
+        rows = coded(self._model.loaded, [one.text for one in known])
+        return [replace(row.line(one.place), types=None) for one, row in zip(known, rows, strict=True)]
 
     def _texts(self, prompts: Sequence[Prompt]) -> list[str]:
         texts = [self._reading.text(prompt, None) for prompt in prompts]

@@ -11,9 +11,13 @@ from audit.batching import Cut
 from audit.choices import NO_TOKEN, chosen
 from audit.continuations import Need, OptionRows
 from audit.errors import InputError
-from audit.likelihoods import one_masked
-from audit.ondemand import OnDemand
-from audit.passes import Loading
+from audit.inside import Inputs, Line, Opened, Place
+from audit.likelihoods import NOTHING, one_masked
+from audit.loading import Loading
+from audit.ondemand import OnDemand, with_random_weights
+from audit.openings import opened_language_model
+from audit.passes import Loaded
+from audit.placing import Coded, Placed, coded, line_of, placed
 from audit.reading import plain_text
 from audit.records import Answer, ModelIdentity, Prompt, Question
 from audit.weights import WeightFolder
@@ -41,6 +45,21 @@ class MaskedLM:
         """Each token of a text in turn behind the mask; special tokens around the text are not scored."""
         texts = [plain_text(prompt) for prompt in prompts]
         return one_masked(self._model.loaded, texts, budget=self.batch_tokens)
+
+    def opened(self, question: Question, metric: str) -> Opened | str:
+        """The contrast of what fits the gap, or the pseudo-log-likelihood, as a function of the inputs."""
+        return opened_language_model(
+            self._model, question, metric,
+            likelihood="pseudo_log_likelihood", of_options=self._option_lines, of_texts=self._text_lines,
+        )  # fmt: skip
+
+    def randomised(self, seed: int) -> MaskedLM | str:
+        """A copy with random weights."""
+        twin = with_random_weights(self._model, self.identity, seed)
+        if isinstance(twin, str):
+            return twin
+        weights, identity = twin
+        return MaskedLM(weights, self._model.loading, identity=identity)
 
     def choose(self, prompts: Sequence[Prompt], options: Sequence[str]) -> list[Answer]:
         """Σ log p(token | all other tokens) over the tokens of each option in the gap, each hidden in turn.
@@ -89,6 +108,66 @@ class MaskedLM:
             return Answer(error=NO_TOKEN)
         mask = int(loaded.tokenizer.mask_token_id)
         return loaded.too_long(max(map(len, joint))) or _gap_rows(joint, places, mask=mask)
+
+    def _option_lines(self, prompts: Sequence[Prompt], options: tuple[str, ...]) -> list[Inputs | Answer]:
+        """The rows that score the options in the gap of each prompt, with the places of their tokens."""
+        found: list[Inputs | Answer] = []
+        for prompt in prompts:
+            one, gap = placed(prompt, plain_text), around_gap(plain_text(prompt), self._gaps)
+            if isinstance(one, Answer):
+                found.append(one)
+                continue
+            if isinstance(gap, Answer):
+                found.append(gap)
+                continue
+            filled = _filled(gap, options)
+            rows = coded(self._model.loaded, [some.text for some in filled])
+            plan = self._rows(filled, [(list(row.ids), list(row.offsets)) for row in rows])
+            if isinstance(plan, Answer):
+                found.append(plan)
+                continue
+            lines = tuple(_gap_line(row, filled, rows, one) for row in plan.rows)
+            found.append(Inputs(lines=lines, needs=plan.needs))
+        return found
+
+    def _text_lines(self, prompts: Sequence[Prompt]) -> list[Inputs | Answer]:
+        """The rows that score each text, one hidden token a row, with the places of all others."""
+        loaded = self._model.loaded
+        found = [one for prompt in prompts if isinstance(one := placed(prompt, plain_text), Placed)]
+        rows = coded(loaded, [one.text for one in found])
+        return [_hidden_lines(loaded, one, row) for one, row in zip(found, rows, strict=True)]
+
+
+def _hidden_lines(loaded: Loaded, one: Placed, row: Coded) -> Inputs | Answer:
+    scored = range(loaded.head, len(row.ids) - loaded.tail)
+    if len(row.ids) > loaded.limit or not scored:
+        return loaded.too_long(len(row.ids)) or Answer(error=NOTHING)
+    mask = int(loaded.tokenizer.mask_token_id)
+    places = row.line(one.place).places
+    lines = [
+        Line(
+            ids=(*row.ids[:at], mask, *row.ids[at + 1 :]),
+            places=(*places[:at], None, *places[at + 1 :]),
+        )
+        for at in scored
+    ]
+    needs = (Need(row=n, position=at, token=row.ids[at], option=0) for n, at in enumerate(scored))
+    return Inputs(lines=tuple(lines), needs=tuple(needs))
+
+
+def _gap_line(row: Sequence[int], filled: Sequence[_Filled], rows: Sequence[Coded], one: Placed) -> Line:
+    """A row with one hidden token; what stands behind the option is found where it stands in the prompt."""
+    like = [at for at, other in enumerate(rows) if len(other.ids) == len(row)]
+    number = next(at for at in like if sum(a != b for a, b in zip(rows[at].ids, row, strict=True)) <= 1)
+    some = filled[number]
+
+    def find(start: int, end: int) -> Place | None:
+        if start < some.end and end > some.start:
+            return None
+        moved = len(one.text) - len(some.text) if start >= some.end else 0
+        return one.place(start + moved, end + moved)
+
+    return line_of(row, [rows[number]], find, hidden=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TypeVar
 
 from audit.batching import Cut
 from audit.buckets import batches
 from audit.continued import means_of, with_continuing
-from audit.passes import Loaded, Loading, Row, load
+from audit.loading import Loading, load
+from audit.passes import Loaded, Row
 from audit.prefixes import Ids, batched
-from audit.weights import WeightFolder
+from audit.records import ModelIdentity
+from audit.weights import WeightFolder, is_quantised
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 REMEMBERED = 3
 """Cuts whose rows are kept until they are asked: the one that is asked, the next, and one to spare."""
+TWICE = 2_000_000_000
+"""Parameters of the largest model that is held a second time, with random weights."""
 
 
 class OnDemand:
@@ -39,7 +44,9 @@ class OnDemand:
 
     @cached_property
     def _loaded(self) -> Loaded:
-        found = load(self.weights.path, self.loading, adapter=self.weights.adapter)
+        found = load(
+            self.weights.path, self.loading, adapter=self.weights.adapter, seed=self.weights.random_seed
+        )
         return with_continuing(found) if self.loading.task == "choose" else found
 
     def cut(self, texts: Sequence[str], *, special: bool = True) -> Cut:
@@ -73,3 +80,17 @@ class OnDemand:
         if keep:
             self._remembered.append({key: known[key] for key in keys})
         return [known[key] for key in keys]
+
+
+def with_random_weights(
+    model: OnDemand, identity: ModelIdentity, seed: int
+) -> tuple[WeightFolder, ModelIdentity] | str:
+    """Folder and identity of a model that differs in its weights alone, which nobody has trained; why there is none."""
+    if is_quantised(model.weights):
+        return "quantised weights have no random beginning"
+    size = model.weights.parameters
+    if size > TWICE:
+        return f"the model has {size:,} parameters, and one with more than {TWICE:,} is not held twice"
+    settings = {**identity.settings, "random_weights": seed}
+    named = replace(identity, name=f"{identity.name} with random weights", settings=settings)
+    return replace(model.weights, random_seed=seed), named

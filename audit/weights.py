@@ -55,6 +55,8 @@ class WeightFolder:
     """Whether the chat template asks for the date, so that prompts read differently from day to day."""
     adapter: Path | None = None
     """Folder of an adapter that is put on the weights; its digests are among `digests`."""
+    random_seed: int | None = None
+    """Of random weights in place of those of the folder (and its adapter); None: the folder's own."""
 
     @property
     def architecture(self) -> str:
@@ -90,6 +92,11 @@ def read_folder(path: Path) -> WeightFolder:
         chat_template=bool(tokenizer.get("chat_template")) or any(path.glob("chat_template.*")),
         chat_date=_asks_for_date(path, tokenizer),
     )
+
+
+def is_quantised(weights: WeightFolder) -> bool:
+    """Whether the numbers of the folder are packed, and not the weights themselves."""
+    return bool(weights.config.get("quantization_config"))
 
 
 def locate(

@@ -7,7 +7,8 @@ import pytest
 import tiny_models
 
 from audit.draws import draw_texts
-from audit.passes import Loaded, Loading, load
+from audit.loading import Loading, load
+from audit.passes import Loaded
 
 
 @pytest.fixture(scope="module")

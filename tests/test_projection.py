@@ -8,7 +8,7 @@ import pytest
 import tiny_models
 import torch
 
-from audit.passes import Loading, load
+from audit.loading import Loading, load
 from audit.projection import hidden_states, of_tokens
 
 LOADING = Loading(task="choose", dtype="float32", device="cpu", threads=1, batch_tokens=1000)

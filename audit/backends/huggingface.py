@@ -20,8 +20,8 @@ from audit.classifiers import Classifier, Regressor, label_names
 from audit.devices import INSTRUCTIONS, best_device, has_instructions
 from audit.encoderdecoders import EncoderDecoder
 from audit.errors import InputError
+from audit.loading import Loading, Task, usable_threads
 from audit.maskedmodels import MaskedLM
-from audit.passes import Loading, Task, usable_threads
 from audit.protocols import Backend
 from audit.reading import Reading
 from audit.records import ModelIdentity

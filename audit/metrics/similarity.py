@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audit.errors import MissingExtra
-from audit.passes import quiet
+from audit.loading import quiet
 from audit.protocols import Answers, Values
 from audit.records import Card, Question, QuestionKind
 
