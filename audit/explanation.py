@@ -128,6 +128,7 @@ def _row(explanation: Explanation, outcome: Outcome, metric: str, *, number: int
         **_identity(explanation, outcome.method),
         "prompt_id": explanation.prompt_id,
         "sample": explanation.sample,
+        "in_random": explanation.in_random,
         "metric": metric,
         "player": number,
         "slot": player.slot,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 from audit import evidence, planning, runs
 from audit.asking import Asker, cache_file
 from audit.batching import Executor, Place, Where
+from audit.carriers import carriers
 from audit.catalogue import load
 from audit.classical import classical
 from audit.disk import held, sweep, told, whole
@@ -168,6 +169,7 @@ def compute(
     tables = {
         **every, "responses": responses, "prompts": prompts, "pairs": pairs, "effects": judged,
         "groups": groups, "attributions": why.attributions, "quality": why.quality,
+        "carriers": carriers(why.attributions, pairs, alpha=job.policy.alpha),
         "subgroups": subgroups(prompts, scores, suite=job.suite, policy=job.policy),
         "classical": classical(judged, differences, prompts, scores, suite=job.suite),
         "judged": second.judged,

@@ -2,8 +2,9 @@
 
 Single things are frozen dataclasses. Many things of one kind are a pandas DataFrame whose columns are
 named and explained here (`PROMPTS`, `PAIRS`, `RESPONSES`, `SCORES`, `DELTAS`, `EFFECTS`, `GROUPS`,
-`ATTRIBUTIONS`, `QUALITY`, `SUBGROUPS`, `CLASSICAL`, `JUDGED`; of two runs `CHANGES`, `FLIPS`, `FLIP_COUNTS`, `MOVERS`,
-`CREDITS`, `UTILITY`). Ids are hashes of content, so the same suite gives the same ids on every machine.
+`ATTRIBUTIONS`, `QUALITY`, `CARRIERS`, `SUBGROUPS`, `CLASSICAL`, `JUDGED`; of two runs `CHANGES`, `FLIPS`,
+`FLIP_COUNTS`, `MOVERS`, `CREDITS`, `UTILITY`). Ids are hashes of content, so the same suite gives the same ids on
+every machine.
 """
 
 from __future__ import annotations
@@ -483,6 +484,7 @@ ATTRIBUTIONS = _table(
     game=("str", "swap, removal, gap"),
     method=("str", "explanation method"),
     sample=("str", "largest, random, or requested (asked for by its id)"),
+    in_random=("bool", "whether the pair is in the random sample, which alone stands for the suite", False),
     metric=("str", "score that is explained"),
     player=("int64", "number of the player"),
     partner=(
@@ -520,6 +522,50 @@ QUALITY = _table(
     applies=("bool", "whether there is a bar and it can be applied; where not, `met` says nothing"),
     met=("bool", "whether the value is on the right side of the bar"),
     note=("str", "in words: what misses the bar, or why it cannot be applied"),
+)
+CARRIERS = _table(
+    "carriers",
+    carrier_id=("str", "content id of (metric, game, axis, group_a, group_b, kind, slot, text)"),
+    metric=("str", "score that is explained"),
+    game=("str", "swap: where the difference comes from; gap: what it depends on"),
+    axis=("str", "axis"),
+    group_a=("str", "group; `*`: the mean of the other groups"),
+    group_b=("str", "group"),
+    kind=(
+        "str",
+        "swap: all (the whole difference), slot; gap: all (all words around the group's), stratum, value (of a slot), "
+        "word, other_values and other_words (the rare ones together)",
+    ),
+    slot=("str", "slot; empty for words, strata and the whole"),
+    text=("str", "word, slot value or stratum, in small letters; empty elsewhere"),
+    pooled=("int64", "different words or values in this row"),
+    pairs=("int64", "pairs of the random sample that it rests on"),
+    lost=(
+        "int64",
+        "pairs of the random sample and these groups without credits that add up; not counted above",
+    ),
+    unreliable=("int64", "pairs counted above whose explanation missed a bar"),
+    clusters=("int64", "clusters of templates"),
+    names=("int64", "aligned persons"),
+    estimate=(
+        "float64",
+        "mean credit, b - a: of slots over all pairs, of words over the pairs that have them",
+    ),
+    se=("float64", "cluster-robust standard error"),
+    df=("float64", "degrees of freedom of the t interval"),
+    low=("float64", "interval, lower end"),
+    high=("float64", "interval, upper end"),
+    level=("float64", "level of that interval, which keeps the false coverage rate of the game's rows"),
+    p_value=("float64", "two-sided, null of no credit"),
+    p_adjusted=("float64", "Benjamini-Hochberg over the rows of the game"),
+    told=("bool", "whether it is told from zero: adjusted p and interval"),
+    share=(
+        "float64",
+        "swap, slots: summed credit / summed difference; NaN where the difference is not told from zero",
+    ),
+    share_low=("float64", "jackknife interval of the share, same level"),
+    share_high=("float64", "jackknife interval of the share, upper end"),
+    reason=("str", "what has to be said beside it"),
 )
 SUBGROUPS = _table(
     "subgroups",
@@ -722,7 +768,8 @@ UTILITY = _table(
     level=("float64", "level of that interval: 1 - alpha; these are exploration"),
 )
 TABLES: tuple[Table, ...] = (
-    PROMPTS, PAIRS, RESPONSES, SCORES, DELTAS, EFFECTS, GROUPS, ATTRIBUTIONS, QUALITY, SUBGROUPS, CLASSICAL, JUDGED,
+    PROMPTS, PAIRS, RESPONSES, SCORES, DELTAS, EFFECTS, GROUPS, ATTRIBUTIONS, QUALITY, CARRIERS, SUBGROUPS, CLASSICAL,
+    JUDGED,
 )  # fmt: skip
 
 
@@ -768,6 +815,7 @@ class Run:
     subgroups: pd.DataFrame = field(default_factory=lambda: SUBGROUPS.frame())
     classical: pd.DataFrame = field(default_factory=lambda: CLASSICAL.frame())
     judged: pd.DataFrame = field(default_factory=lambda: JUDGED.frame())
+    carriers: pd.DataFrame = field(default_factory=lambda: CARRIERS.frame())
     looks: tuple[Mapping[str, object], ...] = ()
     """Every time results were computed from this plan: `at` and what was counted then."""
 

@@ -28,6 +28,7 @@ FILES = (
     "classical.parquet",
     "judged.parquet",
     "quality.parquet",
+    "carriers.parquet",
     "findings.json",
     "excluded.json",
     "manifest.json",

@@ -43,6 +43,7 @@ def empty_run() -> Run:
             "subgroups",
             "classical",
             "judged",
+            "carriers",
         )
     }
     return replace(
