@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from audit.console import comparison
 from audit.display import Card, Grid, Quote
 from audit.errors import InputError
 from audit.records import VERDICTS, Finding, Run
@@ -14,6 +13,7 @@ from audit.report import facts, numbers, scales, wording
 from audit.report.facts import Row
 from audit.report.quotes import Mark, passages, spans_of
 from audit.report.scales import Sentence
+from audit.statuses import comparison
 
 SHOWN_FINDINGS = 15
 SHOWN_WORDS = 5

@@ -14,7 +14,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from audit.records import CONTROL_ARMS, VERDICTS, Finding, Run
+from audit.records import CONTROL_ARMS, VERDICTS, Run
+from audit.statuses import comparison
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -176,15 +177,6 @@ def _findings(run: Run) -> Table:
             escape(finding.reason),
         )
     return table
-
-
-def comparison(finding: Finding) -> str:
-    """What is compared with what, by the ids of the groups."""
-    against = "the others" if finding.group_a == "*" else finding.group_a
-    stratum = "" if finding.stratum == "*" else f", {finding.stratum}"
-    if finding.contrast == "interaction":
-        return f"{finding.group_b} against what its parts add up to, from {against} ({finding.axis}{stratum})"
-    return f"{finding.group_b} against {against} ({finding.axis}{stratum})"
 
 
 def _size(effect: Mapping[Any, Any]) -> float:

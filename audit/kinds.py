@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import cast
 
 from audit.catalogue import load
+from audit.errors import InputError
 from audit.metrics import METRICS
 from audit.protocols import Compares, Differs, Metric, PairMetric, ReadByModel, Relative, Summary
 from audit.records import Card, Question, QuestionKind
 
 WITHOUT_TEXT: frozenset[QuestionKind] = frozenset({"likelihood", "next_token"})
 """Questions that are never answered by a text, so that no second model can read the answers."""
+ATTRIBUTION = "attribution_"
+"""How the names of metrics about explanations begin."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,3 +89,21 @@ def rests_on(kind: Kind, known: Iterable[str]) -> str:
     single = (other for other in map(kind_of, names) if other.metric or other.relative)
     like = (o.name for o in single if (o.card.unit, o.card.higher_is) == (own.unit, own.higher_is))
     return next(like, kind.of)
+
+
+@cache
+def card_of(metric: str) -> Card:
+    """The metric's card; a plain one where no such metric is installed."""
+    try:
+        found = getattr(load(METRICS, "metrics", metric), "card", None)
+    except InputError:
+        found = None
+    return found if isinstance(found, Card) else _unknown(metric)
+
+
+def _unknown(metric: str) -> Card:
+    return Card(
+        name=metric, title=metric.replace("_", " ").capitalize(), definition="No card is installed for this metric.",
+        formula="", range="", no_difference=0.0, higher_is="neither", source="", critique="",
+        unit="credit" if metric.startswith(ATTRIBUTION) else "points",
+    )  # fmt: skip

@@ -44,6 +44,11 @@ ALL = "*"
 """Stratum: all strata together. `group_a`: the mean of the other groups."""
 NOT_COUNTED = "not_counted"
 """A reason that begins so: the metric is not about this answer, which is therefore no failure either."""
+INVALID = (
+    "inside the noise band", "no noise band", "have no value", "answers without a value",
+    "the judge's error is not known", "the judge's errors are not shown to be alike",
+)  # fmt: skip
+"""An `undecided` whose reason says one of these: the test itself did not work, so that more of it would not help."""
 SWAP_PROOF = "swap proof"
 """How the entry of every pair begins that was excluded because it differs in more than its marked words."""
 UNKNOWN_TOKENS = -1

@@ -2,4 +2,8 @@
 
 EXPORTERS: dict[str, str] = {
     "csv": "audit.exports.csv:export",
+    "json": "audit.exports.json:export",
+    "junit": "audit.exports.junit:export",
+    "markdown": "audit.exports.markdown:export",
+    "sarif": "audit.exports.sarif:export",
 }

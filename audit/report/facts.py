@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from audit.errors import InputError
-from audit.records import ALL, NOT_COUNTED, REFERENCE, Card, Run, content_id
+from audit.kinds import ATTRIBUTION as ATTRIBUTION
+from audit.kinds import card_of
+from audit.records import ALL, NOT_COUNTED, REFERENCE, Run, content_id
+from audit.statuses import Row as Row
+from audit.statuses import model as model
+from audit.statuses import model_name as model_name
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Row = Mapping[str, Any]
 NOT_RECORDED = "not recorded"
-ATTRIBUTION = "attribution_"
+card = card_of
 POSITION = "position"
 MOST_DECIDED = 200
 MOST_ANNEXED = 100
@@ -54,23 +56,6 @@ def tested(run: Run) -> list[str]:
     named = run.suite.get("axes")
     chosen = [axis for axis in run.axes if isinstance(named, list | tuple) and axis in named]
     return chosen or list(run.axes)
-
-
-def model(run: Run) -> Mapping[str, Any]:
-    """The identity of the model: the manifest's where it is there, else the plan's."""
-    return mapping(run.manifest, "model") or mapping(run.plan, "model")
-
-
-def model_name(run: Run) -> str:
-    """What the model is called, in one word."""
-    identity = model(run)
-    kind, name = str(identity.get("kind") or ""), text(identity, "name")
-    return f"{kind}:{_last(name)}" if kind else name
-
-
-def _last(name: str) -> str:
-    """The last two parts of a path; other names as they are."""
-    return "/".join(name.split("/")[-2:]) if name.startswith(("/", ".", "~")) else name
 
 
 def complete(run: Run) -> bool:
@@ -155,35 +140,6 @@ def _has_forms(run: Run, axis: str) -> bool:
     groups = run.axes.get(axis, {}).get("groups")
     values = groups.values() if isinstance(groups, Mapping) else ()
     return any(isinstance(group, Mapping) and group.get("forms") for group in values)
-
-
-@cache
-def card(metric: str) -> Card:
-    """The metric's card; a plain one where no such metric is installed."""
-    from audit import catalogue
-    from audit.metrics import METRICS
-
-    try:
-        found = getattr(catalogue.load(METRICS, "metrics", metric), "card", None)
-    except InputError:
-        found = None
-    return found if isinstance(found, Card) else _unknown(metric)
-
-
-def _unknown(metric: str) -> Card:
-    credit = metric.startswith(ATTRIBUTION)
-    return Card(
-        name=metric,
-        title=metric.replace("_", " ").capitalize(),
-        definition="No card is installed for this metric.",
-        formula="",
-        range="",
-        no_difference=0.0,
-        higher_is="neither",
-        source="",
-        critique="",
-        unit="credit" if credit else "points",
-    )
 
 
 def effect_of(run: Run) -> dict[str, Row]:

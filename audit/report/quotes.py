@@ -1,9 +1,8 @@
-"""Quoted prompts: the messages cut into pieces, with what is marked in them; and text made harmless to read."""
+"""Quoted prompts: the messages cut into pieces, with what is marked in them."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,19 +10,6 @@ from audit.report.numbers import Number
 
 LONGEST = 1200
 """Characters of one message that are quoted; the rest is in prompts.parquet."""
-_HIDDEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff\ud800-\udfff]"
-)
-
-
-def visible(text: str) -> str:
-    """`text` with control characters, direction overrides and lone surrogates as escapes that can be read."""
-    return _HIDDEN.sub(lambda found: _escape(found.group()), text)
-
-
-def _escape(character: str) -> str:
-    code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

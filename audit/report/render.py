@@ -8,10 +8,10 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, cast
 
 from audit import catalogue
+from audit.harmless import visible
 from audit.protocols import Section
 from audit.records import Run
 from audit.report import SECTIONS, facts, numbers
-from audit.report.quotes import visible
 from audit.report.wording import VERDICT_SYMBOLS, VERDICT_WORDS
 
 if TYPE_CHECKING:

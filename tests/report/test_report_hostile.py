@@ -11,7 +11,8 @@ from page import all_of, parsed, tag, words
 from run_variants import with_texts
 from synthetic import make_run
 
-from audit.report.quotes import passages, visible
+from audit.harmless import visible
+from audit.report.quotes import passages
 from audit.report.render import render
 
 HOSTILE = (
