@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from audit.report.quotes import Passage, Piece, visible
+from audit.harmless import visible
+from audit.report.quotes import Passage, Piece
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -69,7 +69,8 @@ def _index(rows: pd.DataFrame, keys: Sequence[str]) -> pd.Index[Any]:
     import pandas as pd
 
     if len(keys) == 1:
-        return pd.Index(rows[keys[0]].to_numpy(object))
+        single: pd.Index[Any] = pd.Index(rows[keys[0]].to_numpy(object))
+        return single
     found: pd.Index[Any] = pd.MultiIndex.from_frame(rows[list(keys)].astype("str"))
     return found
 
