@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from audit.errors import StorageError
+from audit.errors import InUseError, StorageError
 from audit.machine import now, stamp
 
 LOCK = ".lock"
@@ -110,10 +110,9 @@ def _locked(path: Path) -> int:
         if not _lock(descriptor):
             holder = os.read(descriptor, 200).decode(errors="replace").strip() or "another process"
             os.close(descriptor)
-            raise StorageError(
+            raise InUseError(
                 f"{path.parent}: {holder} is at work in this folder; run the same again when it has ended, or write "
-                "to another folder with -o",
-                exit_code=3,
+                "to another folder with -o"
             )
         if _is_same(descriptor, path):
             break

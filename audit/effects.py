@@ -22,7 +22,7 @@ from audit.measures import Measured, Terms
 from audit.outcomes import Rules, outcomes
 from audit.parts import question_of
 from audit.policy import Policy
-from audit.records import ALL, DELTAS, EFFECTS, GROUPS, PROMPTS, Correction, Question
+from audit.records import ALL, DELTAS, EFFECTS, GROUPS, PROMPTS, Contrast, Correction, Question
 from audit.suite import Suite
 
 if TYPE_CHECKING:
@@ -91,11 +91,8 @@ def effects(
         prompts=compact(prompts), scores=counted(scored), deltas=counted(paired), suite=suite, axes=axes,
         policy=policy, question=question, uncounted=uncounted(scored),
     )  # fmt: skip
-    asked = {entry.axis for entry in suite.decision if entry.contrasts == "others"}
-    referred = suite.axes if suite.recorded is not None and suite.recorded.reference else ()
-    contrasts = plan_contrasts(prompts, _groups(suite, axes, prompts), others=asked, referred=referred)
+    contrasts, combined = _compared(prompts, suite, axes)
     kinds = [_kind(name, tables) for name in _metrics(tables)]
-    combined = plan_interactions(contrasts) if suite.design != "ranking" else []
     planned = [(kind, contrasts) for kind in kinds]
     decided = {entry.metric for entry in suite.decision if entry.contrasts == "interaction"}
     planned += [
@@ -131,6 +128,29 @@ def _rows(parts: Sequence[Part], *, suite: Suite, policy: Policy, count: int) ->
 
 
 # ------------------------------------------------------------- what is compared
+
+
+def decisions(
+    prompts: pd.DataFrame, *, suite: Suite, axes: Mapping[str, Axis]
+) -> list[tuple[str, str, str, str, str, Contrast]]:
+    """(metric, axis, stratum, group_a, group_b, contrast) of every effect that will have a finding."""
+    contrasts, combined = _compared(prompts, suite, axes)
+    return [
+        (metric, each.axis[n], each.stratum[n], each.group_a[n], each.group_b[n], each.kinds[n])
+        for metric in dict.fromkeys(entry.metric for entry in suite.decision)
+        for each in (contrasts, *combined)
+        for n in np.flatnonzero(_decided(metric, each, suite)).tolist()
+    ]
+
+
+def _compared(
+    prompts: pd.DataFrame, suite: Suite, axes: Mapping[str, Axis]
+) -> tuple[Contrasts, list[Contrasts]]:
+    """All comparisons of groups, and the interactions of intersections."""
+    asked = {entry.axis for entry in suite.decision if entry.contrasts == "others"}
+    referred = suite.axes if suite.recorded is not None and suite.recorded.reference else ()
+    contrasts = plan_contrasts(prompts, _groups(suite, axes, prompts), others=asked, referred=referred)
+    return contrasts, plan_interactions(contrasts) if suite.design != "ranking" else []
 
 
 def _groups(suite: Suite, axes: Mapping[str, Axis], prompts: pd.DataFrame) -> dict[str, Sequence[str]]:

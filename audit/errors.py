@@ -4,6 +4,7 @@ AuditError            1  something went wrong that is nobody's input
 ├── InputError        2  a file, a name or an option is wrong; holds one or more problems
 ├── MissingExtra      2  an optional library is not installed; says how to install it
 ├── StorageError  1,2,3  answers or results cannot be kept: 1 they are damaged, 2 not here, 3 not now
+│   └── InUseError    3  another process is at work in the folder
 └── IncompleteError   3  the run could not be finished; what was answered is kept
 """
 
@@ -63,6 +64,13 @@ class StorageError(AuditError):
     def __init__(self, message: str, *, exit_code: int = 1) -> None:
         self.exit_code = exit_code
         super().__init__(message)
+
+
+class InUseError(StorageError):
+    """Another process is at work in a folder; it is free when that ends."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, exit_code=3)
 
 
 class IncompleteError(AuditError):

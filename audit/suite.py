@@ -52,6 +52,7 @@ __all__ = [
     "Template",
     "Turn",
     "Where",
+    "find_suite",
     "load_axes",
     "load_suite",
     "shipped_suites",
@@ -193,7 +194,7 @@ class Suite(Document, json_schema_extra=_suite_rules):
 
 def load_suite(source: str | Path) -> Suite:
     """The suite at a path, or the shipped one of that name; InputError lists every mistake in it and in its axes."""
-    file = read_yaml(_find(source), what="suite")
+    file = read_yaml(find_suite(source), what="suite")
     suite = fit(Suite, file)
     axes = _read_axes(file)
     report_mistakes(file, axes)
@@ -248,7 +249,7 @@ def suite_schema() -> dict[str, Any]:
     }
 
 
-def _find(source: str | Path) -> Path:
+def find_suite(source: str | Path) -> Path:
     """The file that `source` means."""
     name = os.fspath(source)
     if isinstance(source, Path) or name.endswith((".yaml", ".yml")) or Path(name).is_file():

@@ -1,0 +1,239 @@
+"""The plugin in processes of its own, as people start it: real suites, a function as the model, and real files."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from small_runs import FACTS, finished_run
+from small_suites import TEXT
+
+from audit.disk import held
+from audit.errors import AuditError
+from audit.pytest_plugin import _require_answers
+from audit.runs import read_run
+
+ROOT = Path(__file__).parent.parent
+MODEL = """\
+from pathlib import Path
+
+
+def answer(texts: list[str]) -> list[str]:
+    with Path("asked.log").open("a") as log:
+        log.writelines(f"{len(text)}\\n" for text in texts)
+    return ["No" if " She " in text or " her " in text.lower() else "Yes" for text in texts]
+"""
+FRAMES = """\
+$name wrote as $a_occupation. $They $have seven years of practice.
+$name applies as $a_occupation. $They $have a diploma.
+As $a_occupation $name is known to us. $They $have good references.
+Our branch had $name as $a_occupation. $They $have time from May.
+$name would like to work here as $a_occupation. $They $have two languages.
+A friend told us of $name, $a_occupation. $They $have a licence.
+$name left a note: $a_occupation, free from June. $They $have a car.
+The agency sent us $name, $a_occupation. $They $have every certificate.
+$name asked for a post as $a_occupation. $They $have done this for years.
+This is the file of $name, $a_occupation. $They $have moved to town.
+"""
+DECISIONS = """\
+decision:
+  - {metric: selection_rate, axis: gender}
+  - {metric: choice_logit, axis: gender}
+"""
+BEYOND = {"selection_rate gender * men women", "selection_rate gender * non-binary women"}
+OTHERS = {"selection_rate gender * men non-binary"}
+SHAPELESS = {f"choice_logit gender * {pair}" for pair in ("men women", "non-binary women", "men non-binary")}
+EVERY = BEYOND | OTHERS | SHAPELESS | {"run"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder in which pytest is started."""
+
+    folder: Path
+
+    def pytest(self, *words: str) -> subprocess.CompletedProcess[str]:
+        known = [point.value for point in entry_points(group="pytest11")]
+        plugin = () if "audit.pytest_plugin" in known else ("-p", "audit.pytest_plugin")
+        paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+        return subprocess.run(
+            [sys.executable, "-m", "pytest", *plugin, "-p", "no:cacheprovider", *words],
+            cwd=self.folder, capture_output=True, text=True, timeout=540, stdin=subprocess.DEVNULL,
+            env={**kept, "PYTHONPATH": paths, "AUDIT_CACHE": str(self.folder / "cache"), "COLUMNS": "200"},
+        )  # fmt: skip
+
+    def audit(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return self.pytest(
+            "--audit", "applications.yaml", "--audit-model", "callable:screener:answer", *words
+        )
+
+
+def make(folder: Path) -> Place:
+    frames = enumerate(FRAMES.splitlines())
+    templates = "\n".join(f'  - {{id: t{number}, text: "{frame}"}}' for number, frame in frames)
+    head, _, tail = TEXT.partition("templates:\n")
+    rest = tail[tail.index("controls:") : tail.index("decision:")].replace("[again, name, edit]", "[name]")
+    text = f"{head}templates:\n{templates}\n{rest}{DECISIONS}".replace("id: small", "id: applications")
+    (folder / "applications.yaml").write_text(text, encoding="utf-8")
+    (folder / "screener.py").write_text(MODEL, encoding="utf-8")
+    (folder / "test_own.py").write_text("def test_own():\n    assert True\n", encoding="utf-8")
+    return Place(folder)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a JUnit file of pytest says of one test."""
+
+    status: str
+    message: str
+    properties: dict[str, str]
+
+
+def junit(path: Path) -> dict[str, Told]:
+    found = {}
+    for case in ElementTree.parse(path).iter("testcase"):
+        outcome = next((child for child in case if child.tag in ("failure", "skipped", "error")), None)
+        properties = {each.get("name", ""): each.get("value", "") for each in case.iter("property")}
+        status = "ok" if outcome is None else outcome.tag
+        message = "" if outcome is None else f"{outcome.get('message')} {outcome.text}"
+        found[case.get("name", "")] = Told(status, message, properties)
+    return found
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    return make(tmp_path_factory.mktemp("pytest"))
+
+
+@pytest.fixture(scope="module")
+def planned(place: Place) -> subprocess.CompletedProcess[str]:
+    """`--collect-only`, before anything was asked."""
+    done = place.audit("--collect-only", "-q")
+    assert not (place.folder / "asked.log").exists() and not (place.folder / "reports").exists()
+    return done
+
+
+@pytest.fixture(scope="module")
+def audited(place: Place, planned: object) -> subprocess.CompletedProcess[str]:
+    """The audit itself, with two workers."""
+    return place.audit("-n", "2", "-rs", "--junit-xml", "two.xml")
+
+
+def test_collecting_asks_no_model_and_lists_what_is_planned(
+    planned: subprocess.CompletedProcess[str],
+) -> None:
+    assert planned.returncode == 0, planned.stdout
+    listed = re.findall(r"^applications\.yaml::(.+)$", planned.stdout, re.M)
+    assert set(listed) == EVERY and len(listed) == len(EVERY)
+
+
+def test_a_finding_beyond_fails_and_what_is_not_decided_is_skipped_with_its_reason(
+    place: Place, audited: subprocess.CompletedProcess[str]
+) -> None:
+    assert audited.returncode == 1, audited.stdout + audited.stderr
+    found = junit(place.folder / "two.xml")
+    assert set(found) == EVERY
+    assert {name for name, told in found.items() if told.status == "failure"} == BEYOND
+    assert {name for name, told in found.items() if told.status == "skipped"} == SHAPELESS | OTHERS
+    assert found["run"].status == "ok"
+
+
+def test_the_message_of_a_failure_is_the_finding_with_its_numbers(
+    place: Place, audited: subprocess.CompletedProcess[str]
+) -> None:
+    told = junit(place.folder / "two.xml")["selection_rate gender * men women"]
+    [folder] = (place.folder / "reports").iterdir()
+    rows = {
+        each["effect_id"]: each for each in json.loads((folder / "findings.json").read_text())["findings"]
+    }
+    assert rows[told.properties["audit_effect"]]["verdict"] == told.properties["audit_verdict"] == "beyond"
+    assert float(told.properties["audit_estimate"]) == -1.0
+    for words in ("got the favourable answer 100.0 percentage points less often", "limit −10.0 to +10.0",
+                  "simultaneous interval", "10 templates", "40 pairs"):  # fmt: skip
+        assert words in told.message
+    assert "Traceback" not in told.message
+    assert "pytest_plugin.py" not in audited.stdout
+    assert f"{folder.relative_to(place.folder)}/report.html" in audited.stdout
+
+
+def test_a_reason_is_given_for_what_was_not_measured(
+    place: Place, audited: subprocess.CompletedProcess[str]
+) -> None:
+    told = junit(place.folder / "two.xml")["choice_logit gender * men women"]
+    assert told.status == "skipped" and "cannot be computed from answers of this kind" in told.message
+
+
+def test_two_workers_make_one_audit(place: Place, audited: subprocess.CompletedProcess[str]) -> None:
+    [folder] = (place.folder / "reports").iterdir()
+    assert len((folder / "looks.jsonl").read_text().splitlines()) == 1
+    counts = json.loads((folder / "manifest.json").read_text())["counts"]
+    assert len((place.folder / "asked.log").read_text().splitlines()) == counts["asked"] > 0
+
+
+def test_suites_stand_beside_other_tests_where_a_path_is_named(place: Place) -> None:
+    done = place.audit("test_own.py", "-k", "own or (non-binary and not women)", "--collect-only", "-q")
+    listed = {line.partition("::")[2] for line in done.stdout.splitlines() if "::" in line}
+    assert listed == {"test_own", *OTHERS, "choice_logit gender * men non-binary"}
+
+
+def test_what_goes_wrong_is_an_error_in_one_sentence_and_no_finding(
+    place: Place, audited: subprocess.CompletedProcess[str]
+) -> None:
+    [folder] = (place.folder / "reports").iterdir()
+    with held(folder):
+        done = place.audit("--junit-xml", "held.xml")
+    assert done.returncode == 1
+    found = junit(place.folder / "held.xml")
+    assert {told.status for told in found.values()} == {"error"} and set(found) == EVERY
+    assert all("is at work in this folder" in told.message for told in found.values())
+    assert "Traceback" not in done.stdout and "_pytest" not in done.stdout
+
+
+@pytest.mark.parametrize("facts, why", [
+    ({"complete": False}, "some answers are missing; the same command asks for them again"),
+    ({"counts": {"responses": 2, "failed": 2}}, "none of 2 questions was answered"),
+])  # fmt: skip
+def test_a_model_that_does_not_answer_is_an_error(tmp_path: Path, facts: dict[str, object], why: str) -> None:
+    counts = {"counts": {"responses": 2, "failed": 0}}
+    run = read_run(finished_run(tmp_path, facts={**FACTS, **counts, **facts}))
+    with pytest.raises(AuditError, match=why):
+        _require_answers(run)
+
+
+# ---------------------------------------------------------------- mistakes
+
+
+@pytest.mark.parametrize("words, code, why", [
+    (("--audit", "applications.yaml"), 4, "--audit needs a model: --audit-model KIND:NAME"),
+    (("--audit", "hirring", "--audit-model", "reference:screening-v1"), 4, "did you mean 'hiring'?"),
+    (("--audit", "nowhere.yaml", "--audit-model", "reference:screening-v1"), 4, "nowhere.yaml: there is no such file"),
+    (("--audit", "applications.yaml", "--audit-model", "refrence:x"), 2, "unknown kind of model 'refrence'"),
+])  # fmt: skip
+def test_a_mistake_is_one_sentence(place: Place, words: tuple[str, ...], code: int, why: str) -> None:
+    done = place.pytest(*words)
+    assert done.returncode == code, done.stdout
+    assert why in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_without_the_option_nothing_is_collected_and_nothing_heavy_loaded(place: Place) -> None:
+    (place.folder / "test_light.py").write_text(
+        "import sys\n\ndef test_light():\n    heavy = {'torch', 'transformers', 'pandas', 'scipy', 'pydantic'}\n"
+        "    assert 'audit.pytest_plugin' in sys.modules and not heavy & sys.modules.keys()\n"
+    )
+    done = place.pytest("test_light.py", "-q")
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_package_names_the_plugin() -> None:
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert '[project.entry-points.pytest11]\naudit = "audit.pytest_plugin"' in project
