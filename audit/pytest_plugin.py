@@ -121,7 +121,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> SuiteFile 
     session = parent.config.stash.get(SESSION, None)
     if session is None or file_path.resolve() not in session.suites:
         return None
-    return SuiteFile.from_parent(parent, path=file_path)  # type: ignore[no-any-return]
+    return SuiteFile.from_parent(parent, path=file_path)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from audit.kinds import card_of
 from audit.machine import stamp
-from audit.records import ALL, EFFECTS, INVALID, REFERENCE, Finding, Run
+from audit.records import ALL, EFFECTS, INVALID, REFERENCE, Change, Finding, Run
 from audit.rounding import rounded
 
 Status = Literal["beyond", "within", "undecided", "invalid", "not_measured"]
@@ -95,7 +95,7 @@ def entries(run: Run) -> Iterator[Entry]:
         yield Entry(finding=finding, row=row, status=status_of(finding))
 
 
-def comparison(finding: Finding) -> str:
+def comparison(finding: Finding | Change) -> str:
     """`b against a` with attribute and stratum, by their ids."""
     against = {ALL: "the others", REFERENCE: "the reference inputs"}.get(finding.group_a, finding.group_a)
     place = finding.axis if finding.stratum == ALL else f"{finding.axis}, {finding.stratum}"

@@ -7,3 +7,11 @@ EXPORTERS: dict[str, str] = {
     "markdown": "audit.exports.markdown:export",
     "sarif": "audit.exports.sarif:export",
 }
+
+COMPARED: dict[str, str] = {
+    "json": "audit.exports.json:compared",
+    "junit": "audit.exports.junit:compared",
+    "markdown": "audit.exports.markdown:compared",
+    "sarif": "audit.exports.sarif:compared",
+}
+"""Machine formats of a comparison by name: each row names a function (comparison) → the file's bytes."""

@@ -5,13 +5,29 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from audit.changenames import changed, gate_line
 from audit.disk import whole
-from audit.records import EFFECTS, GROUPS, Contrast, Run, Table, Verdict
+from audit.records import (
+    CHANGES,
+    CREDITS,
+    EFFECTS,
+    FLIP_COUNTS,
+    FLIPS,
+    GROUPS,
+    MOVERS,
+    UTILITY,
+    Comparison,
+    Contrast,
+    Run,
+    Table,
+    Verdict,
+)
 from audit.statuses import Entry, Status, entries, finished_at, model, run_name
 
 if TYPE_CHECKING:
@@ -175,3 +191,26 @@ def _known(value: object, dtype: str) -> object:
 def _text(source: Mapping[str, object], key: str) -> str:
     value = source.get(key)
     return "" if value is None else str(value)
+
+
+# ---------------------------------------------------------------- comparisons
+
+COMPARED: Mapping[str, Table] = {
+    "changes": CHANGES, "flips": FLIPS, "flip_counts": FLIP_COUNTS, "movers": MOVERS, "credits": CREDITS,
+    "utility": UTILITY,
+}  # fmt: skip
+
+
+def compared(found: Comparison) -> bytes:
+    """Both versions, the gate, waivers, and every table of the comparison; a number that does not exist is null."""
+    frames = {name: found.table if name == "changes" else getattr(found, name) for name in COMPARED}
+    made = {
+        "schema": 1, "kind": "comparison", "baseline": asdict(found.baseline), "candidate": asdict(found.candidate),
+        "paired": found.paired, "alpha": found.alpha, "decisions": found.count,
+        "gate": None if found.gate is None else {**asdict(found.gate), "sentence": gate_line(found)},
+        "waivers": [asdict(each) for each in found.waivers], "notes": list(found.notes),
+        "refused": [asdict(each) for each in found.refused],
+        "sentences": {each.change.id: each.sentence for each in changed(found)},
+        **{name: _rows(frames[name], table) for name, table in COMPARED.items()},
+    }  # fmt: skip
+    return (json.dumps(made, indent=1, allow_nan=False) + "\n").encode()

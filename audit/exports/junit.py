@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
+from audit.changenames import Changed, changed, gate_line
 from audit.disk import whole
 from audit.harmless import visible
-from audit.records import Finding, Run
+from audit.records import Comparison, Finding, Run
 from audit.statuses import Entry, comparison, entries, finished_at, model_name, run_name
 
 NAME = "junit.xml"
@@ -113,3 +114,61 @@ def _quoted(run: Run, prompt_id: str) -> str:
 def _clean(value: object) -> str:
     """`value` as text without characters that XML does not know."""
     return visible("" if value is None else str(value))
+
+
+# ---------------------------------------------------------------- comparisons
+
+
+def compared(found: Comparison) -> bytes:
+    """One suite for each attribute and one for the gate, one case for each change."""
+    by_axis: dict[str, list[Xml.Element]] = {"gate": _gate(found)}
+    for each in changed(found):
+        by_axis.setdefault(each.change.axis, []).append(_change(found, each))
+    root = Xml.Element("testsuites", {"name": _clean(f"audit compare {found.candidate.suite}")})
+    sides = {"baseline": found.baseline, "candidate": found.candidate}
+    facts = {
+        f"{side}_{name}": getattr(one, name)
+        for side, one in sides.items() for name in ("model", "plan", "root", "finished_at")
+    }  # fmt: skip
+    for axis, cases in by_axis.items():
+        suite = Xml.SubElement(root, "testsuite", {"name": _clean(axis), **_counts(cases)})
+        suite.append(_properties({**facts, "paired": str(found.paired).lower()}))
+        suite.extend(cases)
+    root.attrib.update(_counts(case for cases in by_axis.values() for case in cases))
+    Xml.indent(root)
+    return bytes(Xml.tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"
+
+
+def _gate(found: Comparison) -> list[Xml.Element]:
+    """The gate as a case of its own, so that a reason without an effect is seen too."""
+    case = Xml.Element("testcase", name="gate", classname=_clean(f"{found.candidate.suite}.gate"))
+    kinds = {"open": "", "closed": "failure", "incomplete": "error"}
+    kind = kinds[found.gate.state] if found.gate is not None else "skipped"
+    if kind:
+        told = Xml.SubElement(case, kind, message=_clean(gate_line(found)))
+        if kind != "skipped":
+            told.set("type", kind)
+            told.text = _clean("\n".join(reason.text for reason in found.gate.closing) if found.gate else "")
+    return [case]
+
+
+def _change(found: Comparison, each: Changed) -> Xml.Element:
+    change = each.change
+    made = Xml.Element(
+        "testcase",
+        name=_clean(comparison(change)),
+        classname=_clean(f"{found.candidate.suite}.{change.metric}"),
+    )
+    facts = {
+        "change": change.id,
+        "effect": change.effect_id,
+        "status": change.status,
+        "waived_by": each.waived_by,
+    }
+    made.append(_properties({**facts, "reversed": str(change.reversed).lower(), **each.numbers}))
+    if each.junit:
+        told = Xml.SubElement(made, each.junit, message=_clean(each.sentence))
+        if each.junit != "skipped":
+            told.set("type", change.status)
+            told.text = _clean("\n".join([each.sentence, *each.closing]))
+    return made

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from audit.changenames import Changed, changed, gate_line
 from audit.disk import whole
 from audit.harmless import visible
 from audit.kinds import card_of
-from audit.records import Run
+from audit.records import Comparison, Run
 from audit.statuses import Entry, entries, finished_at, model_name, run_name
 
 NAME = "results.sarif"
@@ -94,7 +95,7 @@ def _result(run: Run, entry: Entry, index: int, clauses: Mapping[str, str]) -> d
     made: dict[str, Any] = {
         "ruleId": finding.metric, "ruleIndex": index, "kind": names.kind, "level": names.level,
         "message": _message([entry.sentence]),
-        "locations": [_location(run, contrast)],
+        "locations": [_location(_text(run.suite.get("id")), contrast)],
         "partialFingerprints": {"effectId/v1": finding.effect_id},
         "properties": {
             "finding": finding.id, "effect": finding.effect_id, "verdict": finding.verdict, "status": entry.status,
@@ -107,9 +108,9 @@ def _result(run: Run, entry: Entry, index: int, clauses: Mapping[str, str]) -> d
     return made
 
 
-def _location(run: Run, contrast: str) -> dict[str, Any]:
+def _location(suite: str, contrast: str) -> dict[str, Any]:
     """The suite's file, where shipped suites lie, and the comparison as a logical place."""
-    uri = quote(f"suites/{_text(run.suite.get('id'))}.yaml")
+    uri = quote(f"suites/{suite}.yaml")
     return {
         "physicalLocation": {"artifactLocation": {"uri": uri}, "region": {"startLine": 1}},
         "logicalLocations": [{"fullyQualifiedName": contrast}],
@@ -169,3 +170,67 @@ def _message(sentences: Sequence[object]) -> dict[str, str]:
 
 def _text(value: object) -> str:
     return visible("" if value is None else str(value))
+
+
+# ---------------------------------------------------------------- comparisons
+
+
+def compared(found: Comparison) -> bytes:
+    """The candidate's results with `baselineState`; what a waiver covers is suppressed."""
+    every = list(changed(found))
+    metrics = list(dict.fromkeys(each.change.metric for each in every))
+    waived = any(each.waived_by for each in every)
+    results = [_change(found, each, metrics.index(each.change.metric), suppressible=waived) for each in every]
+    run = {
+        "tool": {
+            "driver": {
+                "name": "audit", "version": _text(found.candidate.audit_version) or "unknown",
+                "rules": [_rule(metric) for metric in metrics],
+            }
+        },
+        "automationDetails": {
+            "id": f"audit-compare/{_text(found.candidate.suite)}/{_text(found.candidate.model)}/",
+            "guid": guid(found.candidate.root),
+        },
+        "baselineGuid": guid(found.baseline.root), "columnKind": "unicodeCodePoints",
+        "invocations": [{
+            "executionSuccessful": found.baseline.complete and found.candidate.complete,
+            "toolExecutionNotifications": [
+                {"level": "note", "message": _message([text])} for text in (gate_line(found), *found.notes)
+            ],
+        }],
+        "results": results,
+        "properties": {
+            f"{side}_{name}": _text(getattr(one, name))
+            for side, one in (("baseline", found.baseline), ("candidate", found.candidate))
+            for name in ("model", "plan", "root")
+        },
+    }  # fmt: skip
+    log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
+    return (json.dumps(log, indent=1, allow_nan=False) + "\n").encode()
+
+
+def _change(found: Comparison, each: Changed, index: int, *, suppressible: bool) -> dict[str, Any]:
+    change, names = each.change, each.names
+    fails = names.kind == "fail" or bool(each.closing) or each.is_beyond
+    level = "none" if not fails else "error" if each.closing or names.kind == "fail" else "warning"
+    contrast = f"{change.axis}/{change.stratum}/{change.group_b}/{change.group_a}"
+    made: dict[str, Any] = {
+        "ruleId": change.metric, "ruleIndex": index, "kind": "fail" if fails else names.kind, "level": level,
+        "baselineState": names.state, "message": _message([each.sentence, *each.closing]),
+        "locations": [_location(_text(found.candidate.suite), contrast)],
+        "partialFingerprints": {"effectId/v1": change.effect_id},
+        "properties": {
+            "change": change.id, "effect": change.effect_id, "status": change.status, "reversed": change.reversed,
+            "axis": change.axis, "stratum": change.stratum, "group_a": change.group_a, "group_b": change.group_b,
+            "reason": change.reason, **each.numbers,
+        },
+    }  # fmt: skip
+    if suppressible:
+        accepted = {
+            "kind": "external",
+            "status": "accepted",
+            "justification": _text(f"waived by {each.waived_by}"),
+        }
+        made["suppressions"] = [accepted] if each.waived_by and not each.closing else []
+    return made
