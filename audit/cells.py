@@ -38,8 +38,8 @@ class Cell:
         return self.prompts[prompt_id], self.pieces[prompt_id]
 
 
-def cell_of(rows: pd.DataFrame, *, limit: int, context_limit: int, fixed: str) -> Cell:
-    """The cell whose prompts are `rows` (table `prompts`), with at most so many players in all and in the context."""
+def cell_of(rows: pd.DataFrame, *, limit: int, fixed: str) -> Cell:
+    """The cell whose prompts are `rows` (table `prompts`), with at most so many players."""
     prompts = {row["prompt_id"]: prompt_of(row["messages"], row["spans"]) for row in rows.to_dict("records")}
     place = {name: rows.iloc[0][name] for name in (*CELL, "cluster", "repeats")}
     first, *others = prompts.values()
@@ -57,8 +57,7 @@ def cell_of(rows: pd.DataFrame, *, limit: int, context_limit: int, fixed: str) -
     group = frozenset[str]().union(*(differing(a, b) for a, b in combinations(prompts.values(), 2)))
     cuts = next(iter(pieces.values()))
     removal = players(first, cuts, group=group, limit=limit)
-    around = players(first, cuts, group=group, limit=context_limit + bool(group))
-    context = tuple(player for player in around if player.kind != "group")
+    context = tuple(player for player in removal if player.kind != "group")
     return Cell(place=place, prompts=prompts, pieces=pieces, removal=removal, context=context)
 
 

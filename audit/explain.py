@@ -1,16 +1,15 @@
 """Which words carry the difference: pairs → prompts to ask (`plan`), their scores → credits of words (`attribute`).
 
-`plan` runs every explainer once to see which coalitions it wants, and hands out each distinct text once. After
-`collect` and `score`, `more` says what else is wanted now, until that is nothing; then `attribute` runs the explainers
-again on the table of scores: same seed, same coalitions, no model.
+`plan` runs every explainer once to see which coalitions it wants, and hands out each distinct text once, for as many
+cells as make a portion. After `collect` and `score`, `more` runs them again on the table of scores (same seed, same
+coalitions, no model) and says what is wanted next, until that is nothing; `attribute` gives the tables.
 """
 
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from audit.attribution import ATTRIBUTORS
@@ -26,20 +25,22 @@ from audit.explanation import (
     quality_rows,
     score_rows,
 )
-from audit.games import Coalitions, Game, gap_game, removal_game, requested, swap_game
-from audit.players import differing, slot_players
-from audit.protocols import Attributor, Credits
-from audit.quality import Check, checks
+from audit.games import Coalitions, Game, Key, gap_game, removal_game, swap_game
+from audit.players import differing, slot_players, text_of
+from audit.playing import Interacts
+from audit.protocols import Attributor
 from audit.records import ATTRIBUTIONS, PROMPTS, QUALITY, SCORES, Prompt, content_id
+from audit.replay import Known, Played, adds_up, replay, wanted_in
 from audit.samples import CELL, chosen_pairs
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
-    from numpy.typing import NDArray
 
 MOST_EXACT = 12
 """Players of a game with 4,096 coalitions, the most that are all asked."""
+MOST_PLAYERS = 40
+PORTION = 50_000
+"""Prompts that are asked before the explanations that they belong to are worked out, and forgotten."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,29 +50,35 @@ class ExplainSettings:
     axes: tuple[str, ...] = ()
     """Axes to explain; empty: every axis that is no intersection."""
     largest: int = 6
-    """Pairs an axis with the largest differences, each of another template; these get the gap game too."""
+    """Pairs an axis with the largest differences, each of another template."""
     random: int = 16
     """Cells (template, person) an axis drawn at random, in which all groups are explained."""
     pairs: tuple[str, ...] = ()
     """Ids of pairs that are explained whatever their difference; they are in no random sample."""
     methods: tuple[str, ...] = ("shap", "lime")
-    """Explanation methods of the removal game; swap and gap games use those whose credits add up."""
-    players: int = 12
-    """Most players of a removal game; above, neighbouring words are joined."""
+    """Explanation methods; LIME's play the removal game, those whose credits add up play all games."""
+    players: int = 0
+    """Most players of a game; above, neighbouring words are joined. 0: as many as are computed exactly."""
     exact: bool = False
     """Whether games of up to twelve players are computed from every coalition (4,096 prompts), not up to eight."""
     exact_up_to: int = 8
-    """Most players of a game that is computed from every coalition; swap and gap games never have more."""
+    """Most players of a game that is computed from every coalition where `exact` is not wanted."""
     passes: int = 5
-    """Antithetic permutations where the removal game has more players than that."""
+    """Antithetic permutations with each of two seeds where a game has more players than that."""
     lime_samples: int = 300
-    """Sampled coalitions of LIME where the removal game has more players than that."""
+    """Coalitions that LIME samples with each of two seeds where the removal game has more players than that."""
+    kernel_samples: int = 512
+    """Coalitions that KernelSHAP samples with each of two seeds where a game has more players than that."""
     fixed_suffix: str = ""
     """The question at the end of the prompts, as the suite writes it: its words are no players."""
+    log_odds: bool = False
+    """Whether scores are log-odds, so that probabilities can be made of them."""
 
     def __post_init__(self) -> None:
         """InputError for a number that makes no explanation."""
-        lowest = {"largest": 0, "random": 0, "players": 2, "exact_up_to": 2, "passes": 2, "lime_samples": 50}
+        lowest = {
+            "largest": 0, "random": 0, "exact_up_to": 2, "passes": 3, "lime_samples": 50, "kernel_samples": 50,
+        }  # fmt: skip
         for name, least in lowest.items():
             if getattr(self, name) < least:
                 raise InputError(f"explain: '{name}' is {getattr(self, name)}; allowed: at least {least}")
@@ -79,19 +86,29 @@ class ExplainSettings:
             raise InputError(
                 f"explain: 'exact_up_to' is {self.exact_up_to}; allowed: at most 12 (4,096 prompts a game)"
             )
+        most = MOST_EXACT if self.exact else MOST_PLAYERS
+        if self.players and not 2 <= self.players <= most:
+            why = " in exact games" if self.exact else ""
+            raise InputError(f"explain: 'players' is {self.players}; allowed: 2 to {most}{why}")
 
     @property
     def enumerated(self) -> int:
         """Most players of a game that is computed from every coalition."""
         return MOST_EXACT if self.exact else self.exact_up_to
 
-    def attributors(self) -> dict[str, Attributor]:
+    @property
+    def limit(self) -> int:
+        """Most players of a game."""
+        return self.players or self.enumerated
+
+    def attributors(self) -> dict[str, Attributor | Interacts]:
         """The methods by name, each made with those of these settings that it has fields for."""
-        made: dict[str, Attributor] = {}
-        for name in self.methods:
+        made: dict[str, Attributor | Interacts] = {}
+        known = {item.name: getattr(self, item.name) for item in fields(self)}
+        known["exact_up_to"] = self.enumerated
+        beside = ["shap_interactions"] if "shap" in self.methods else []
+        for name in dict.fromkeys([*self.methods, *beside]):
             method: Any = load(ATTRIBUTORS, "attribution", name)
-            known = {item.name: getattr(self, item.name) for item in fields(self)}
-            known["exact_up_to"] = self.enumerated
             made[name] = method(**{f.name: known[f.name] for f in fields(method) if f.name in known})
         return made
 
@@ -105,75 +122,28 @@ class Explained:
     scores: pd.DataFrame
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Table:
-    """One game with its coalitions' prompts, and the coalitions that each method wants."""
-
-    coalitions: Coalitions
-    seed: int
-    wanted: Mapping[str, NDArray[np.bool_]]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(slots=True)
 class ExplainPlan:
-    """What will be explained, and the prompts (arm `explain`) whose scores that needs."""
+    """What is explained, how far that has come, and the `prompts` (arm `explain`) whose scores are wanted now."""
 
     prompts: pd.DataFrame
     metric: str
-    attributors: Mapping[str, Attributor]
-    explanations: tuple[Explanation, ...]
-    tables: Mapping[tuple[str, ...], _Table]
-
-
-@dataclass(slots=True)
-class _Planner:
-    """Tables and prompts as they grow."""
-
     settings: ExplainSettings
     mask_text: str | None
-    attributors: Mapping[str, Attributor]
+    attributors: Mapping[str, Attributor | Interacts]
+    waiting: Iterator[tuple[Cell, list[dict[str, Any]], int]]
+    """Cells that are not planned yet, with their pairs and their seed."""
     explanations: list[Explanation] = field(default_factory=list)
-    tables: dict[tuple[str, ...], _Table] = field(default_factory=dict)
-    rows: dict[str, Row] = field(default_factory=dict)
-    asked_for: dict[tuple[str, int, int], NDArray[np.bool_]] = field(default_factory=dict)
-
-    def add(self, cell: Cell, pair: Mapping[str, Any], *, seed: int) -> None:
-        """All explanations of one pair."""
-        for explanation in explanations_of(cell, pair):
-            self.explanations.append(explanation)
-            if not explanation.problem and explanation.key not in self.tables:
-                self.tables[explanation.key] = self._table(explanation, cell, seed=seed)
-
-    def _table(self, explanation: Explanation, cell: Cell, *, seed: int) -> _Table:
-        game = self._game(explanation, cell)
-        coalitions = Coalitions(game=game)
-        wanted = {
-            name: self._masks(name, len(game.players), seed) for name in self._methods(game) if game.players
-        }
-        for masks in wanted.values():
-            for prompt in coalitions.add(masks):
-                if prompt.id not in self.rows:
-                    self.rows[prompt.id] = _prompt_row(prompt, cell, base=explanation.prompt_id)
-        return _Table(coalitions=coalitions, seed=seed, wanted=wanted)
-
-    def _game(self, explanation: Explanation, cell: Cell) -> Game:
-        (a, pieces_a), (b, pieces_b) = explanation.texts
-        if explanation.kind == "swap":
-            return swap_game(a, b, slot_players(b, differing(a, b), limit=self.settings.enumerated))
-        if explanation.kind == "gap":
-            return gap_game(a, b, pieces=(pieces_a, pieces_b), players=cell.context, mask_text=self.mask_text)
-        prompt, pieces = explanation.texts[explanation.side != "a"]
-        return removal_game(prompt, pieces, cell.removal, mask_text=self.mask_text)
-
-    def _methods(self, game: Game) -> list[str]:
-        """Swap and gap games are for credits that add up to the delta."""
-        return [name for name, one in self.attributors.items() if game.kind == "removal" or _adds_up(one)]
-
-    def _masks(self, name: str, players: int, seed: int) -> NDArray[np.bool_]:
-        key = (name, players, seed)
-        if key not in self.asked_for:
-            self.asked_for[key] = requested(self.attributors[name], players, seed=seed)
-        return self.asked_for[key]
+    tables: dict[tuple[str, ...], Played] = field(default_factory=dict)
+    """The games of the portion that is asked now."""
+    planned: set[str] = field(default_factory=set)
+    """Ids of all prompts that were ever handed out."""
+    known: Known = field(default_factory=Known)
+    attributions: list[pd.DataFrame] = field(default_factory=list)
+    quality: list[pd.DataFrame] = field(default_factory=list)
+    shares: dict[str, list[Row]] = field(default_factory=dict)
+    probed: bool = False
+    """Whether the portion was asked for what its own credits say is worth knowing."""
 
 
 def plan(
@@ -181,58 +151,140 @@ def plan(
     metric: str, settings: ExplainSettings, mask_text: str | None, seed: int,
 ) -> ExplainPlan:  # fmt: skip
     """Every prompt that the explanations of `metric` stand on; `mask_text` is the model's word for "nothing here"."""
-    quotas = (settings.largest, settings.random)
-    known = deltas[deltas["metric"] == metric]
     chosen = chosen_pairs(
-        pairs, known, axes=settings.axes, quotas=quotas, requested=settings.pairs, seed=seed
-    )
-    planner = _Planner(settings=settings, mask_text=mask_text, attributors=settings.attributors())
-    texts = _texts_of_cells(prompts, pairs, chosen)
-    for place, rows in chosen.groupby(CELL, sort=True):
-        cell = cell_of(
-            texts[place],
-            limit=settings.players,
-            context_limit=settings.enumerated,
-            fixed=settings.fixed_suffix,
-        )
-        for pair in rows.to_dict("records"):
-            planner.add(
-                cell,
-                {str(name): value for name, value in pair.items()},
-                seed=int(content_id("explain", seed, *place), 16) % 2**32,
-            )
-    return ExplainPlan(
-        prompts=PROMPTS.frame(planner.rows.values()), metric=metric, attributors=planner.attributors,
-        explanations=tuple(planner.explanations), tables=planner.tables,
+        pairs, deltas[deltas["metric"] == metric], axes=settings.axes,
+        quotas=(settings.largest, settings.random), requested=settings.pairs, seed=seed,
     )  # fmt: skip
+    made = ExplainPlan(
+        prompts=PROMPTS.frame(), metric=metric, settings=settings, mask_text=mask_text,
+        attributors=settings.attributors(),
+        waiting=_cells(chosen, _texts_of_cells(prompts, pairs, chosen), settings, seed),
+    )  # fmt: skip
+    _next_portion(made)
+    return made
 
 
 def more(plan: ExplainPlan, scores: pd.DataFrame) -> ExplainPlan:
-    """The plan with the prompts that are wanted now that its prompts have these `scores`; empty: all is known."""
-    return replace(plan, prompts=PROMPTS.frame())
+    """The plan with the prompts that are wanted now that those before have these `scores`; none: all is known."""
+    plan.known.learn(scores, plan.metric)
+    rows: list[Row] = []
+    if not plan.probed:
+        plan.probed = True
+        replay(plan.tables.values(), plan.attributors, plan.known)
+        for table in plan.tables.values():
+            rows += _handed_out(plan, table, table.own_orders())
+    plan.prompts = PROMPTS.frame(rows)
+    if not rows:
+        _finish(plan)
+        _next_portion(plan)
+    return plan
 
 
-def attribute(plan: ExplainPlan, scores: pd.DataFrame) -> Explained:
+def attribute(plan: ExplainPlan, scores: pd.DataFrame | None = None) -> Explained:
     """Credits from the scores of the plan's prompts; what could not be scored is an explanation with a reason."""
-    answers = scores[(scores["metric"] == plan.metric) & (scores["arm"] == "swap") & (scores["item"] == "")]
-    answered = answers[answers["value"].notna()]
-    known = dict(zip(answered["prompt_id"], answered["value"].astype(float), strict=True))
-    unknown = dict(zip(answers["prompt_id"], answers["reason"], strict=True))
-    outcomes = {key: _played(plan, table, known, unknown) for key, table in plan.tables.items()}
+    if scores is not None:
+        plan.known.learn(scores, plan.metric)
+    _finish(plan)
+    return Explained(
+        attributions=ATTRIBUTIONS.stack(plan.attributions),
+        quality=QUALITY.stack(plan.quality),
+        scores=SCORES.frame(row for rows in plan.shares.values() for row in rows),
+    )
+
+
+def _cells(
+    chosen: pd.DataFrame, texts: Mapping[object, pd.DataFrame], settings: ExplainSettings, seed: int
+) -> Iterator[tuple[Cell, list[dict[str, Any]], int]]:
+    """Every cell with the pairs of it that are explained, and the seed of what is sampled in it."""
+    for place, rows in chosen.groupby(CELL, sort=True):
+        cell = cell_of(texts[place], limit=settings.limit, fixed=settings.fixed_suffix)
+        pairs = [{str(name): value for name, value in pair.items()} for pair in rows.to_dict("records")]
+        yield cell, pairs, int(content_id("explain", seed, *place), 16) % 2**32
+
+
+def _next_portion(plan: ExplainPlan) -> None:
+    """Plans cells until their prompts make a portion, or none are left."""
+    rows: list[Row] = []
+    plan.probed = False
+    for cell, pairs, seed in plan.waiting:
+        made: dict[Key, str] = {}
+        for pair in pairs:
+            for explanation in explanations_of(cell, pair):
+                plan.explanations.append(explanation)
+                if not explanation.problem and explanation.key not in plan.tables:
+                    table = _table(plan, explanation, cell, made=made, seed=seed)
+                    plan.tables[explanation.key] = table
+                    rows += _handed_out(plan, table, table.wanted.every)
+        if len(rows) >= PORTION:
+            break
+    plan.prompts = PROMPTS.frame(rows)
+    if not rows and plan.explanations:
+        _finish(plan)
+
+
+def _table(
+    plan: ExplainPlan, explanation: Explanation, cell: Cell, *, made: dict[Key, str], seed: int
+) -> Played:
+    game = _game(plan, explanation, cell)
+    methods = {name: method for name, method in plan.attributors.items() if _plays(game, method)}
+    players = len(game.players)
+    wanted = wanted_in(methods, players, seed=seed, enumerated=plan.settings.enumerated)
+    side = explanation.texts[explanation.side != "a"]
+    return Played(
+        coalitions=Coalitions(game=game, made=made), seed=seed, wanted=wanted, cell=cell, base=explanation.prompt_id,
+        labels=tuple(text_of(*side, player) for player in game.players), log_odds=plan.settings.log_odds,
+    )  # fmt: skip
+
+
+def _game(plan: ExplainPlan, explanation: Explanation, cell: Cell) -> Game:
+    (a, pieces_a), (b, pieces_b) = explanation.texts
+    if explanation.kind == "swap":
+        return swap_game(a, b, slot_players(b, differing(a, b), limit=plan.settings.enumerated))
+    if explanation.kind == "gap":
+        return gap_game(a, b, pieces=(pieces_a, pieces_b), players=cell.context, mask_text=plan.mask_text)
+    prompt, pieces = explanation.texts[explanation.side != "a"]
+    return removal_game(prompt, pieces, cell.removal, mask_text=plan.mask_text)
+
+
+def _plays(game: Game, method: Attributor | Interacts) -> bool:
+    """Swap and gap games are for credits that add up to the delta, interactions for slots that are swapped together."""
+    if isinstance(method, Interacts):
+        return game.kind == "swap" and len(game.players) > 1
+    return game.kind == "removal" or adds_up(method)
+
+
+def _handed_out(plan: ExplainPlan, table: Played, masks: Any) -> Iterator[Row]:
+    """Rows of the prompts of coalitions that were not handed out before."""
+    for prompt in table.coalitions.add(masks):
+        if prompt.id not in plan.planned:
+            plan.planned.add(prompt.id)
+            yield _prompt_row(prompt, table.cell, base=table.base)
+
+
+def _finish(plan: ExplainPlan) -> None:
+    """Works out the explanations of the portion, and lets go of it."""
     rows: list[Row] = []
     judged: list[Row] = []
-    values: dict[str, list[Row]] = {}
+    replay(plan.tables.values(), plan.attributors, plan.known)
+    outcomes = {key: table.outcomes(plan.attributors, plan.known) for key, table in plan.tables.items()}
     for one in plan.explanations:
         for outcome in outcomes.get(one.key) or _unplayed(plan, one):
             rows += attribution_rows(one, outcome, plan.metric)
             judged += quality_rows(one, outcome)
             if one.in_random and one.kind == "removal":
-                values.setdefault(f"{one.prompt_id} {outcome.method}", list(score_rows(one, outcome)))
-    return Explained(
-        attributions=ATTRIBUTIONS.frame(rows),
-        quality=QUALITY.frame(judged),
-        scores=SCORES.frame(row for pair in values.values() for row in pair),
-    )
+                plan.shares.setdefault(f"{one.prompt_id} {outcome.method}", list(score_rows(one, outcome)))
+    plan.attributions.append(ATTRIBUTIONS.frame(rows))
+    plan.quality.append(QUALITY.frame(judged))
+    plan.explanations, plan.tables = [], {}
+
+
+def _unplayed(plan: ExplainPlan, explanation: Explanation) -> list[Outcome]:
+    """An explanation that has no game: a row a method with the reason."""
+    return [
+        Outcome(method=name, players=(), operator="", rows=0)
+        for name, method in plan.attributors.items()
+        if not isinstance(method, Interacts) and (explanation.kind == "removal" or adds_up(method))
+    ]
 
 
 def _texts_of_cells(
@@ -251,55 +303,3 @@ def _prompt_row(prompt: Prompt, cell: Cell, *, base: str) -> Row:
         **cell.place, "prompt_id": prompt.id, "item": "", "arm": "explain", "group": "", "position": 0, "base_id": base,
         "messages": json.dumps(messages, ensure_ascii=False), "spans": "[]",
     }  # fmt: skip
-
-
-def _played(
-    plan: ExplainPlan, table: _Table, known: Mapping[str, float], unknown: Mapping[str, str]
-) -> list[Outcome]:
-    """What every method made of one game, each judged beside the others."""
-    game, coalitions = table.coalitions.game, table.coalitions
-    needed = {name: coalitions.needed(masks) for name, masks in table.wanted.items()}
-    lacking = {name: _lacking(ids, known, unknown) for name, ids in needed.items()}
-    found: dict[str, Credits] = {
-        name: plan.attributors[name].attribute(
-            len(game.players), lambda masks: coalitions.values(masks, known), seed=table.seed
-        )
-        for name in table.wanted
-        if not lacking[name]
-    }
-    return [
-        Outcome(
-            method=name, players=game.players, operator=game.operator, rows=len(needed[name]), credits=found.get(name),
-            checks=() if lacking[name] else _checked(plan, name, found), lacking=lacking[name],
-        )
-        for name in table.wanted
-    ]  # fmt: skip
-
-
-def _checked(plan: ExplainPlan, name: str, found: Mapping[str, Credits]) -> tuple[Check, ...]:
-    return tuple(checks(name, found, adds_up=_adds_up(plan.attributors[name])))
-
-
-def _lacking(needed: Iterable[str], known: Mapping[str, float], unknown: Mapping[str, str]) -> str:
-    """Which scores are missing and why most of them are; empty if none is."""
-    reasons = Counter(
-        unknown.get(prompt_id, "") or "not asked" for prompt_id in needed if prompt_id not in known
-    )
-    if not reasons:
-        return ""
-    ((reason, _),) = reasons.most_common(1)
-    return f"{reasons.total()} of its prompts have no score ({reason})"
-
-
-def _unplayed(plan: ExplainPlan, explanation: Explanation) -> list[Outcome]:
-    """An explanation that has no game: a row a method with the reason."""
-    return [
-        Outcome(method=name, players=(), operator="", rows=0)
-        for name, attributor in plan.attributors.items()
-        if explanation.kind == "removal" or _adds_up(attributor)
-    ]
-
-
-def _adds_up(attributor: Attributor) -> bool:
-    """Whether the credits of a method add up to the whole by design."""
-    return bool(getattr(attributor, "adds_up", False))

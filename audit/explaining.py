@@ -10,6 +10,7 @@ from audit.asking import Asker
 from audit.errors import InputError
 from audit.explain import ExplainPlan, ExplainSettings, attribute, more, plan
 from audit.job import Job, check_pairs
+from audit.kinds import kind_of
 from audit.protocols import Masks
 from audit.records import ATTRIBUTIONS, DELTAS, QUALITY, RESPONSES, SCORES, Exclusion, Progress
 from audit.score import deltas, score
@@ -70,7 +71,8 @@ def settings_of(job: Job) -> ExplainSettings:
     wanted = job.suite.explain
     return ExplainSettings(
         axes=tuple(job.suite.axes), largest=wanted.largest, random=wanted.random, pairs=wanted.pairs,
-        methods=wanted.methods, exact=wanted.exact, fixed_suffix=job.question.ask,
+        methods=wanted.methods, players=wanted.players or 0, exact=wanted.exact, fixed_suffix=job.question.ask,
+        log_odds=bool(job.explained) and kind_of(job.explained).card.unit == "log_odds",
     )  # fmt: skip
 
 

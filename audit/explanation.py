@@ -62,6 +62,9 @@ class Outcome:
     operator: str
     rows: int
     credits: Credits | None = None
+    partners: tuple[tuple[int, int], ...] = ()
+    """Interactions: the two players of each credit, one and the same where it is what a player does alone."""
+    incongruent: int = 0
     checks: tuple[Check, ...] = ()
     lacking: str = ""
     """Why there are no credits."""
@@ -73,12 +76,12 @@ class Outcome:
 
 
 def explanations_of(cell: Cell, pair: Mapping[str, Any]) -> Iterator[Explanation]:
-    """The games of one pair: swap, removal on both sides, and gap for the pairs with the largest differences."""
+    """The games of one pair: swap, removal on both sides, and gap."""
     ids = (pair["a"], pair["b"])
     words = (cell.marked(ids[0]), cell.marked(ids[1]))
     slots = ((words[0][0], slot_pieces(words[0][0])), (words[1][0], slot_pieces(words[1][0])))
-    games: list[tuple[Game, Side]] = [("swap", "pair"), ("removal", "a"), ("removal", "b")]
-    for kind, side in [*games, ("gap", "pair")] if pair["sample"] == "largest" else games:
+    games: list[tuple[Game, Side]] = [("swap", "pair"), ("removal", "a"), ("removal", "b"), ("gap", "pair")]
+    for kind, side in games:
         yield Explanation(
             pair_id=pair["pair_id"], kind=kind, side=side, ids=ids, texts=slots if kind == "swap" else words,
             place=tuple(str(cell.place[name]) for name in CELL), sample=pair["sample"], in_random=pair["in_random"],
@@ -87,13 +90,17 @@ def explanations_of(cell: Cell, pair: Mapping[str, Any]) -> Iterator[Explanation
 
 
 def attribution_rows(explanation: Explanation, outcome: Outcome, metric: str) -> Iterator[Row]:
-    """Rows of the table `attributions`: one a player, or a single one where there is nothing to play with."""
+    """Rows of the table `attributions`: one a player (or two of them), or a single one where there are no players."""
     if not outcome.players:
-        yield _row(explanation, outcome, metric, number=0) | {
-            "reason": explanation.problem or NO_PLAYERS[explanation.kind]
-        }
-    for number in range(len(outcome.players)):
-        yield _row(explanation, outcome, metric, number=number)
+        reason = explanation.problem or NO_PLAYERS[explanation.kind]
+        yield _row(explanation, outcome, metric) | _nobody() | {"reason": reason}
+        return
+    shared = _row(explanation, outcome, metric)
+    places = [_player(explanation, player) for player in outcome.players]
+    alone = tuple((number, -1) for number in range(len(places)))
+    for number, (player, partner) in enumerate(outcome.partners or alone):
+        words = places[player] if partner in (-1, player) else _both(places[player], places[partner])
+        yield shared | words | {"player": player, "partner": partner} | _credit(outcome.credits, number)
 
 
 def quality_rows(explanation: Explanation, outcome: Outcome) -> Iterator[Row]:
@@ -119,31 +126,48 @@ def score_rows(explanation: Explanation, outcome: Outcome) -> Iterator[Row]:
     yield place | {"metric": f"attribution_shift_{outcome.method}", "value": shift, "reason": shift_reason}
 
 
-def _row(explanation: Explanation, outcome: Outcome, metric: str, *, number: int) -> Row:
+def _row(explanation: Explanation, outcome: Outcome, metric: str) -> Row:
+    """What all rows of an explanation share."""
     credits = outcome.credits
-    nan = float("nan")
-    player = outcome.players[number] if outcome.players else Player(kind="words", slot="", members=())
-    texts = [text_of(prompt, pieces, player) for prompt, pieces in explanation.texts]
     return {
         **_identity(explanation, outcome.method),
         "prompt_id": explanation.prompt_id,
         "sample": explanation.sample,
         "in_random": explanation.in_random,
         "metric": metric,
-        "player": number,
-        "slot": player.slot,
-        "text_a": texts[0],
-        "text_b": texts[1],
-        "spans": json.dumps(marks(*explanation.texts[explanation.side != "a"], player)),
-        "value": float(credits.values[number]) if credits and outcome.players else nan,
-        "error": float(credits.errors[number]) if credits and outcome.players else nan,
-        "base_value": credits.base_value if credits else nan,
-        "total": credits.total if credits else nan,
+        "base_value": credits.base_value if credits else float("nan"),
+        "total": credits.total if credits else float("nan"),
         "operator": outcome.operator,
         "rows": outcome.rows,
+        "incongruent": outcome.incongruent,
         "reliable": credits is not None and not outcome.missed,
         "reason": "; ".join(outcome.missed),
     }
+
+
+def _player(explanation: Explanation, player: Player) -> Row:
+    """A player in words, and where it stands."""
+    texts = [text_of(prompt, pieces, player) for prompt, pieces in explanation.texts]
+    places = marks(*explanation.texts[explanation.side != "a"], player)
+    return {"slot": player.slot, "text_a": texts[0], "text_b": texts[1], "spans": json.dumps(places)}
+
+
+def _both(one: Row, other: Row) -> Row:
+    """Two players that interact."""
+    words: Row = {name: f"{one[name]} × {other[name]}" for name in ("slot", "text_a", "text_b")}
+    return words | {"spans": json.dumps(json.loads(str(one["spans"])) + json.loads(str(other["spans"])))}
+
+
+def _credit(credits: Credits | None, number: int) -> Row:
+    if credits is None:
+        return {"value": float("nan"), "error": float("nan")}
+    return {"value": float(credits.values[number]), "error": float(credits.errors[number])}
+
+
+def _nobody() -> Row:
+    """The row of an explanation without players."""
+    words: Row = {"slot": "", "text_a": "", "text_b": "", "spans": "[]"}
+    return words | {"player": 0, "partner": -1} | _credit(None, 0)
 
 
 def _identity(explanation: Explanation, method: str) -> Row:

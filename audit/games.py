@@ -5,15 +5,16 @@
     gap      v(S) = f(b with context S) - f(a with context S)     adds up to what the context does to the gap
 
 An attributor asks for coalitions as rows of booleans. It is run once to record which it asks for (`requested`), the
-prompts go through `collect` like all others, and it is run again with the scores (`Coalitions.values`).
+prompts go through `collect` like all others, and it is run again with the scores (`Coalitions.values`). Removal and gap
+games of a prompt share its texts: the context of the gap is the removal game's players without the group's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from audit.players import Player
 from audit.protocols import Attributor
@@ -27,8 +28,19 @@ if TYPE_CHECKING:
 
     Mask = NDArray[np.bool_]
 
-View = Callable[[Sequence[bool]], Prompt]
-"""A coalition (one boolean a player) → the prompt in which these players are present."""
+Key = tuple[int, ...]
+
+
+class View(Protocol):
+    """A coalition (one boolean a player) → the prompt in which these players are present."""
+
+    def key(self, mask: Sequence[bool]) -> Key:
+        """What tells its prompts apart before they are made."""
+        ...
+
+    def __call__(self, mask: Sequence[bool]) -> Prompt:
+        """The prompt."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +63,11 @@ class Removed:
     """Number of the player of each piece; -1 for pieces that are always present."""
     off: str
 
+    def key(self, mask: Sequence[bool]) -> Key:
+        """What tells the texts of this prompt apart, in whatever game."""
+        absent = sum(1 << n for n, owner in enumerate(self.owners) if owner >= 0 and not mask[owner])
+        return id(self.prompt), absent
+
     def __call__(self, mask: Sequence[bool]) -> Prompt:
         """The prompt of one coalition; with every player present it is the original, byte for byte."""
         absent: list[list[Piece]] = [[] for _ in self.prompt.messages]
@@ -72,6 +89,10 @@ class Mixed:
     b: Prompt
     owners: tuple[int, ...]
     """Number of the player of each slot; -1 for slots that read the same in both."""
+
+    def key(self, mask: Sequence[bool]) -> Key:
+        """What tells the texts of these two prompts apart."""
+        return id(self.a), id(self.b), *mask
 
     def __call__(self, mask: Sequence[bool]) -> Prompt:
         """The prompt of one coalition."""
@@ -148,30 +169,43 @@ class Coalitions:
     """One game's table: the prompt ids of every coalition that was asked for."""
 
     game: Game
+    made: dict[Key, str] = field(default_factory=dict)
+    """Ids of the prompts that were made, for all games of a cell together."""
     ids: dict[bytes, tuple[str, ...]] = field(default_factory=dict)
 
     def add(self, masks: Mask) -> Iterator[Prompt]:
-        """The prompts of coalitions, one by one; what is in the table already is not made again."""
+        """The prompts of coalitions, one by one; what was made already, for this game or another, is not made again."""
         for mask in masks:
-            key = mask.tobytes()
-            if key not in self.ids:
-                made = [view(mask.tolist()) for _, view in self.game.terms]
-                self.ids[key] = tuple(prompt.id for prompt in made)
-                yield from made
+            key, present = mask.tobytes(), mask.tolist()
+            if key in self.ids:
+                continue
+            keys = [view.key(present) for _, view in self.game.terms]
+            for known, (_, view) in zip(keys, self.game.terms, strict=True):
+                if known not in self.made:
+                    prompt = view(present)
+                    self.made[known] = prompt.id
+                    yield prompt
+            self.ids[key] = tuple(self.made[known] for known in keys)
 
     def needed(self, masks: Mask) -> set[str]:
         """Ids of all prompts that these coalitions stand on."""
         return {prompt_id for mask in masks for prompt_id in self.ids[mask.tobytes()]}
 
-    def values(self, masks: Mask, scores: Mapping[str, float]) -> NDArray[np.float64]:
-        """What coalitions of shape (rows, players) are worth; KeyError for a prompt without a score."""
+    def values(self, masks: Mask, scores: Mapping[str, float], *, odds: bool = False) -> NDArray[np.float64]:
+        """What coalitions of shape (rows, players) are worth; NaN where a score is missing.
+
+        With `odds` scores are log-odds, of which the probabilities are taken.
+        """
         import numpy as np
 
-        signs = [sign for sign, _ in self.game.terms]
-        rows = (self.ids[mask.tobytes()] for mask in np.ascontiguousarray(masks, dtype=np.bool_))
-        return np.array(
-            [sum(s * scores[i] for s, i in zip(signs, ids, strict=True)) for ids in rows], dtype=np.float64
-        )
+        nothing = float("nan")
+        signs = np.array([float(sign) for sign, _ in self.game.terms])
+        rows = [self.ids.get(mask.tobytes(), ()) for mask in np.ascontiguousarray(masks, dtype=np.bool_)]
+        parts = np.array(
+            [[scores.get(i, nothing) for i in ids] or [nothing] * len(signs) for ids in rows],
+            dtype=np.float64,
+        ).reshape(len(rows), len(signs))
+        return np.asarray((0.5 + np.tanh(parts / 2) / 2 if odds else parts) @ signs)
 
 
 def requested(attributor: Attributor, players: int, *, seed: int) -> Mask:

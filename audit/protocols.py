@@ -347,6 +347,8 @@ class Credits:
     errors: NDArray[np.float64]
     base_value: float
     total: float
+    halves: tuple[NDArray[np.float64], ...] = ()
+    """Sampled credits: the estimates of several seeds whose mean `values` is."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -98,6 +98,8 @@ class ExplainSpec(BaseModel, extra="forbid", frozen=True, use_attribute_docstrin
     """Ids of pairs that are explained as well."""
     methods: Annotated[tuple[Text, ...], Field(min_length=1)] = ("shap", "lime")
     """Explanation methods."""
+    players: Annotated[Whole, Field(ge=2, le=40)] | None = None
+    """How many words and phrases there are at most to share the credit; by default as many as are computed exactly."""
     exact: Flag = False
     """true: games of up to twelve players are computed from every coalition, instead of up to eight."""
 

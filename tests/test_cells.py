@@ -21,7 +21,7 @@ def rows(**texts: str) -> pd.DataFrame:
 
 def test_a_cell_has_one_set_of_players_for_all_its_prompts() -> None:
     table = rows()
-    cell = cell_of(table, limit=12, context_limit=8, fixed="")
+    cell = cell_of(table, limit=12, fixed="")
     assert not cell.problem
     assert [player.slot for player in cell.removal] == ["group", "", "occupation", "", "", ""]
     assert cell.context == tuple(player for player in cell.removal if player.kind != "group")
@@ -31,20 +31,21 @@ def test_a_cell_has_one_set_of_players_for_all_its_prompts() -> None:
     assert prompt.messages[0].text[: pieces[0].end] == "Greg Hall"
 
 
-def test_the_limits_hold_for_all_players_and_for_the_context_alone() -> None:
-    cell = cell_of(rows(), limit=4, context_limit=2, fixed="")
-    assert (len(cell.removal), len(cell.context)) == (4, 2)
+def test_the_limit_holds_for_all_players_and_the_context_is_what_is_around_the_group() -> None:
+    cell = cell_of(rows(), limit=4, fixed="")
+    assert len(cell.removal) == 4
+    assert cell.context == tuple(player for player in cell.removal if player.kind != "group")
 
 
 def test_the_question_is_no_player() -> None:
     asked = {group: TEXT + "\n\nIs {name} good?" for group in ("men", "non_binary", "women")}
-    cell = cell_of(rows(**asked), limit=12, context_limit=8, fixed="Is $name good?")
+    cell = cell_of(rows(**asked), limit=12, fixed="Is $name good?")
     assert len(cell.removal) == 6
     assert len(cell.removal[0].members) == 4
 
 
 def test_prompts_that_differ_outside_their_slots_are_a_problem_and_no_error() -> None:
-    cell = cell_of(rows(women=TEXT.replace("here", "there")), limit=12, context_limit=8, fixed="")
+    cell = cell_of(rows(women=TEXT.replace("here", "there")), limit=12, fixed="")
     assert (
         cell.problem
         == "the prompts differ outside their slots, so their words cannot be set against each other"

@@ -16,8 +16,9 @@ import pandas as pd
 import pytest
 from filled_prompts import PERSONS, TEXTS, deltas_of, filled, pairs_of, prompt_row, scored, suite_of
 
+from audit.attribution import ATTRIBUTORS
 from audit.errors import InputError
-from audit.explain import Explained, ExplainPlan, ExplainSettings, attribute, plan
+from audit.explain import Explained, ExplainPlan, ExplainSettings, attribute, more, plan
 from audit.records import ATTRIBUTIONS, DELTAS, PROMPTS, QUALITY, SCORES
 
 SMALL = ExplainSettings(largest=2, random=2)
@@ -58,7 +59,17 @@ def explained(
     value: Callable[[str], float], settings: ExplainSettings = SMALL, **more: Any
 ) -> tuple[Explained, pd.DataFrame]:
     made, _, deltas = planned(value, settings, **more)
-    return attribute(made, scored(made.prompts, value)), deltas
+    return answered(made, value), deltas
+
+
+def answered(made: ExplainPlan, value: Callable[[str], float]) -> Explained:
+    """The explanations once every round has its scores."""
+    for _ in range(20):
+        if not len(made.prompts):
+            break
+        made = more(made, scored(made.prompts, value))
+    assert not len(made.prompts)
+    return attribute(made)
 
 
 def test_the_prompts_are_distinct_and_fit_their_table() -> None:
@@ -71,7 +82,9 @@ def test_the_prompts_are_distinct_and_fit_their_table() -> None:
 
 def test_swap_credits_add_up_to_the_delta_of_their_pair() -> None:
     found, deltas = explained(restless)
-    swap = found.attributions[found.attributions["game"] == "swap"]
+    swap = found.attributions[
+        (found.attributions["game"] == "swap") & (found.attributions["method"] == "shap")
+    ]
     sums = swap.groupby("pair_id")["value"].sum()
     known = deltas.set_index("pair_id")
     assert sums.to_dict() == pytest.approx(known.loc[sums.index, "delta"].to_dict(), abs=1e-9)
@@ -85,7 +98,7 @@ def test_swap_credits_add_up_to_the_delta_of_their_pair() -> None:
 def test_gap_credits_add_up_to_what_the_context_does_to_the_gap() -> None:
     found, deltas = explained(restless)
     gap = found.attributions[found.attributions["game"] == "gap"]
-    assert len(set(gap["pair_id"])) == 2
+    assert set(gap["pair_id"]) == set(found.attributions["pair_id"])
     for pair_id, rows in gap.groupby("pair_id"):
         delta = float(deltas.loc[deltas["pair_id"] == pair_id, "delta"].iloc[0])
         assert rows["base_value"].iloc[0] + rows["value"].sum() == pytest.approx(delta, abs=1e-9)
@@ -136,6 +149,79 @@ def test_every_explanation_with_credits_is_judged_by_every_criterion() -> None:
     open_ones = found.quality[~found.quality["applies"]]
     assert open_ones["bar"].isna().all()
     assert (open_ones["note"] != "").all()
+
+
+def test_interactions_of_the_swap_game_add_up_to_the_delta_and_count_what_reads_oddly() -> None:
+    found, deltas = explained(planted)
+    rows = found.attributions[found.attributions["method"] == "shap_interactions"]
+    known = deltas.set_index("pair_id")["delta"]
+    sums = rows.groupby("pair_id")["value"].sum()
+    assert sums.to_dict() == pytest.approx(known[sums.index].to_dict(), abs=1e-9)
+    for _, one in rows.groupby("pair_id"):
+        assert one[["player", "partner"]].to_numpy().tolist() == [[0, 0], [1, 1], [0, 1]]
+        assert one["slot"].to_list() == ["name", "pronoun", "name × pronoun"]
+        assert set(one["incongruent"]) == {2}
+    both = rows[(rows["slot"] == "name × pronoun") & rows["pair_id"].map(known).lt(-1.5)]
+    assert (both["value"] > 1.5).all(), "name and pronoun each say woman, which counts once"
+    others = found.attributions[found.attributions["game"] != "swap"]
+    assert (others["incongruent"] == 0).all()
+    assert (others["partner"] == -1).all()
+
+
+def test_the_gap_game_asks_for_nothing_that_the_removal_games_do_not_ask() -> None:
+    made, _, _ = planned(restless, ExplainSettings(largest=1, random=1))
+    ids = {
+        kind: {name for key, table in made.tables.items() if key[0] == kind for row in table.coalitions.ids.values()
+               for name in row}
+        for kind in ("removal", "gap")
+    }  # fmt: skip
+    assert ids["gap"]
+    assert ids["gap"] < ids["removal"]
+
+
+def test_games_above_the_limit_are_asked_a_second_time_for_the_order_of_their_credits() -> None:
+    settings = ExplainSettings(largest=0, random=1, players=9, exact_up_to=4, passes=5)
+    made, _, _ = planned(restless, settings)
+    first = set(made.prompts["prompt_id"])
+    second = more(made, scored(made.prompts, restless))
+    assert len(second.prompts)
+    assert not first & set(second.prompts["prompt_id"])
+    found = answered(second, restless)
+    judged = found.quality[found.quality["game"].isin(["removal", "gap"])]
+    faithful = judged[judged["criterion"] == "comprehensiveness"]
+    assert faithful["applies"].all()
+    assert faithful["value"].notna().all()
+    stable = judged[judged["criterion"] == "stability"]
+    assert stable["applies"].all()
+    assert (stable["value"] < 1).any()
+
+
+def test_portions_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, _ = explained(restless, ExplainSettings(largest=2, random=4))
+    monkeypatch.setattr("audit.explain.PORTION", 100)
+    made, _, _ = planned(restless, ExplainSettings(largest=2, random=4))
+    assert len(made.prompts) < 1500
+    parts = answered(made, restless)
+    pd.testing.assert_frame_equal(parts.attributions, whole.attributions, rtol=1e-12)
+    pd.testing.assert_frame_equal(parts.quality, whole.quality, rtol=1e-9)
+    pd.testing.assert_frame_equal(parts.scores, whole.scores, rtol=1e-12)
+
+
+def test_every_method_plays_the_games_that_it_can_and_says_why_not_where_it_cannot() -> None:
+    every = tuple(name for name in ATTRIBUTORS if not name.startswith("shap_inter"))
+    found, _ = explained(
+        restless, ExplainSettings(largest=1, random=0, methods=every, players=6, exact_up_to=5)
+    )
+    rows = found.attributions[found.attributions["game"] == "removal"]
+    assert set(rows["method"]) == set(every)
+    if rows.groupby("method")["player"].max().iloc[0] == 5:
+        refused = rows[rows["method"].isin(["shap_exact", "lime_enumerated"])]
+        assert refused["value"].isna().all()
+        assert refused["reason"].str.startswith("6 players have 64 coalitions, more than the 32").all()
+    played = rows[~rows["method"].isin(["shap_exact", "lime_enumerated"])]
+    assert played["value"].notna().all()
+    sums = played[played["method"].str.startswith("shap")].groupby(["method", "side"])
+    assert (sums["value"].sum() - sums["total"].first()).abs().max() < 1e-9
 
 
 def test_swapping_the_sides_turns_the_sign() -> None:
@@ -262,14 +348,18 @@ def test_a_prompt_without_a_score_is_a_row_with_the_reason_and_the_rest_goes_on(
     hit = scores["prompt_id"].isin(lost_ids)
     scores.loc[hit, "value"] = np.nan
     scores.loc[hit, "reason"] = "refused"
+    endless = scores.assign(value=np.inf, reason="")
+    reasons = attribute(planned(planted)[0], endless).attributions["reason"]
+    assert reasons.str.fullmatch(r"\d+ of its prompts have no score \(no finite number\)").all()
     found = attribute(made, scores).attributions
     bad = found[found["value"].isna()]
     assert set(bad["game"]) >= {"gap"}
     assert not bad["reliable"].any()
     assert bad["reason"].str.fullmatch(r"\d+ of its prompts have no score \(refused\)").all()
     assert found["value"].notna().any()
-    assert attribute(made, scores.head(0)).attributions["value"].isna().all()
-    assert set(attribute(made, scores.head(0)).scores["reason"]) == {"not_explained"}
+    unasked = attribute(planned(planted)[0], scores.head(0))
+    assert unasked.attributions["value"].isna().all()
+    assert set(unasked.scores["reason"]) == {"not_explained"}
 
 
 def test_prompts_that_read_the_same_or_cannot_be_compared_are_rows_with_a_reason() -> None:
@@ -343,8 +433,9 @@ def test_the_same_seed_gives_the_same_plan_whatever_the_order_of_the_tables() ->
     ("wrong", "message"),
     [
         ({"largest": -1}, "'largest' is -1; allowed: at least 0"),
-        ({"players": 1}, "'players' is 1; allowed: at least 2"),
-        ({"passes": 1}, "'passes' is 1; allowed: at least 2"),
+        ({"players": 1}, "'players' is 1; allowed: 2 to 40"),
+        ({"players": 13, "exact": True}, "'players' is 13; allowed: 2 to 12 in exact games"),
+        ({"passes": 2}, "'passes' is 2; allowed: at least 3"),
         ({"exact_up_to": 13}, "'exact_up_to' is 13; allowed: at most 12"),
     ],
 )
@@ -407,12 +498,13 @@ def test_planned_credits_are_those_of_direct_calls_of_shap_and_lime_on_the_model
         made, _, _ = planned(
             lambda text: float(transformer([text])[0]), settings, texts={"t": TEXTS["t1"], "u": TEXTS["t2"]}
         )
+        tables, ours = dict(made.tables), {one.key: one for one in made.explanations}
         texts = [json.loads(messages)[0][1] for messages in made.prompts["messages"]]
         values = dict(zip(texts, transformer(texts), strict=True))
         found = attribute(made, scored(made.prompts, values.__getitem__)).attributions
     state = np.random.get_state()
     checked = set()
-    for key, table in made.tables.items():
+    for key, table in tables.items():
         game, n = table.coalitions.game, len(table.coalitions.game.players)
 
         def model(masks: np.ndarray, game: Any = game) -> np.ndarray:
@@ -441,26 +533,31 @@ def test_planned_credits_are_those_of_direct_calls_of_shap_and_lime_on_the_model
         if exact:
             direct = shap.explainers.ExactExplainer(model, Direct())([0], silent=True).values[0]
         else:
-            explainer = shap.explainers.PermutationExplainer(model, Direct(), seed=table.seed)
-            direct = explainer([0], max_evals=settings.passes * (2 * n + 1), silent=True).values[0]
-        ours = {one.key: one for one in made.explanations}[key]
+            halves = []
+            for seed in (table.seed, table.seed + 1):
+                explainer = shap.explainers.PermutationExplainer(model, Direct(), seed=seed)
+                halves.append(explainer([0], max_evals=settings.passes * (2 * n + 1), silent=True).values[0])
+            direct = np.mean(halves, axis=0)
+        one = ours[key]
         rows = found[
-            (found["pair_id"] == ours.pair_id) & (found["side"] == ours.side) & (found["game"] == ours.kind)
+            (found["pair_id"] == one.pair_id) & (found["side"] == one.side) & (found["game"] == one.kind)
         ]
         shap_rows = rows[rows["method"] == "shap"]["value"].to_list()
         assert shap_rows == pytest.approx(direct.tolist(), abs=1e-9)
         checked.add((game.kind, exact))
         if game.kind == "removal" and not exact:
-            lime = LimeTextExplainer(
-                bow=False, random_state=table.seed, mask_string="?", split_expression=str.split,
-                feature_selection="none",
-            ).explain_instance(
-                " ".join(f"w{i}" for i in range(n)),
-                lambda rows, model=model: model(np.array([[w != "?" for w in row.split()] for row in rows]))[:, None],
-                labels=(0,), num_features=n, num_samples=settings.lime_samples,
-            )  # fmt: skip
-            weights = [weight for _, weight in sorted(lime.local_exp[0])]
-            assert rows[rows["method"] == "lime"]["value"].to_list() == pytest.approx(weights, abs=1e-9)
+            weights = []
+            for seed in (table.seed, table.seed + 1):
+                lime = LimeTextExplainer(
+                    bow=False, random_state=seed, mask_string="?", split_expression=str.split, feature_selection="none",
+                ).explain_instance(
+                    " ".join(f"w{i}" for i in range(n)),
+                    lambda rows, f=model: f(np.array([[w != "?" for w in row.split()] for row in rows]))[:, None],
+                    labels=(0,), num_features=n, num_samples=settings.lime_samples,
+                )  # fmt: skip
+                weights.append([weight for _, weight in sorted(lime.local_exp[0])])
+            mean = np.mean(weights, axis=0).tolist()
+            assert rows[rows["method"] == "lime"]["value"].to_list() == pytest.approx(mean, abs=1e-9)
     np.random.set_state(state)
     assert {kind for kind, _ in checked} == {"swap", "removal", "gap"}
     assert ("removal", False) in checked

@@ -125,8 +125,8 @@ def test_a_table_makes_each_coalition_once_and_misses_what_has_no_score() -> Non
     assert len(list(table.add(masks))) == 4
     assert not list(table.add(masks))
     assert len(table.needed(masks)) == 4
-    with pytest.raises(KeyError):
-        table.values(masks, {A.id: 1.0})
+    scores = dict.fromkeys(table.needed(masks[1:]), 1.0)
+    assert np.isnan(table.values(masks, scores)).tolist() == [True, False, False, False]
 
 
 def test_all_coalitions_are_distinct_and_go_from_none_to_all() -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import spearmanr
+from scipy.stats import kendalltau, spearmanr
 
+from audit.games import all_coalitions
+from audit.linear import shapley_weights
+from audit.orders import MANY_ORDERS, Worths, codes_of, random_orders, worths
 from audit.protocols import Credits
-from audit.quality import checks, explained_nothing, spearman
+from audit.quality import Check, Judged, checks, explained_nothing, kendall, spearman
 from audit.quality import misses as missed
 
 
@@ -22,7 +26,8 @@ def credits(*values: float, error: float = 0.0, total: float | None = None) -> C
 
 
 def misses(name: str, found: dict[str, Credits], *, adds_up: bool) -> list[str]:
-    return list(missed(checks(name, found, adds_up=adds_up)))
+    kinds = {method: method == "shap" for method in found}
+    return list(missed(checks(name, Judged(found=found, adds_up=kinds | {name: adds_up}))))
 
 
 def test_good_credits_miss_nothing() -> None:
@@ -40,7 +45,7 @@ def test_credits_that_do_not_add_up_are_told(gap: float, missed: int) -> None:
 
 def test_methods_that_order_the_words_differently_are_told_on_both_sides() -> None:
     found = {"shap": credits(1.0, 2.0, 3.0, 4.0), "lime": credits(4.0, 2.0, 3.0, 1.0)}
-    assert misses("shap", found, adds_up=False) == [
+    assert misses("shap", found, adds_up=True) == [
         "shap and lime order the words differently (Spearman -0.80)"
     ]
     assert misses("lime", found, adds_up=False) == [
@@ -52,6 +57,85 @@ def test_a_large_sampling_error_is_told() -> None:
     (told,) = misses("shap", {"shap": credits(1.0, -0.5, error=0.3)}, adds_up=True)
     assert told == "the sampling error (0.3) is large beside the largest credit (1)"
     assert not misses("shap", {"shap": credits(1e-7, 0.0, error=1e-6)}, adds_up=True)
+
+
+def game_of(players: int, seed: int, *, odds: bool = False) -> tuple[Worths, np.ndarray, np.ndarray]:
+    """A random game with main effects: its table, its Shapley values, and its worths in the order of coalitions."""
+    masks = all_coalitions(players)
+    rng = np.random.default_rng(seed)
+    values = masks @ rng.normal(size=players) + 0.1 * rng.normal(size=len(masks))
+    weights = shapley_weights(masks)
+    return worths(masks, values), weights.values @ values[codes_of(weights.masks)], values
+
+
+def judged(row: np.ndarray, known: Worths, values: np.ndarray, **more: object) -> dict[str, Check]:
+    players = len(row)
+    whole = Credits(values=row, errors=row * 0, base_value=0.0, total=float(values[-1] - values[0]))
+    one = replace(whole, **more)  # type: ignore[arg-type]
+    orders = random_orders(players, count=MANY_ORDERS, seed=0)
+    game = Judged(found={"shap": one}, adds_up={"shap": True}, known=known, orders=orders)
+    return {check.criterion: check for check in checks("shap", game)}
+
+
+def test_the_words_on_which_methods_differ_most_are_named() -> None:
+    found = {"shap": credits(4.0, 3.0, 2.0, 1.0, 0.0), "lime": credits(0.0, 3.0, 4.0, 1.0, 2.0)}
+    game = Judged(found=found, adds_up={"shap": True, "lime": False}, labels=("Ann", "b", "c", "d", "e"))
+    check = {one.criterion: one for one in checks("lime", game)}["agreement"]
+    assert not check.met
+    assert check.note.startswith("lime and shap order the words differently (Spearman -0.20), most of all ")
+    assert check.note.endswith('"Ann": number 5 of 5 for lime, number 1 for shap')
+
+
+@pytest.mark.parametrize("players", [4, 5, 8])
+def test_shapley_values_are_more_comprehensive_than_random_orders_and_turned_ones_less(players: int) -> None:
+    known, values, worth = game_of(players, 3)
+    good, bad = judged(values, known, worth), judged(-values, known, worth, total=float(worth[-1] - worth[0]))
+    assert good["comprehensiveness"].applies and good["comprehensiveness"].met
+    assert not bad["comprehensiveness"].met
+    assert bad["comprehensiveness"].note.startswith(
+        "random orders of leaving words out change the score more"
+    )
+    assert good["sufficiency"].value < bad["sufficiency"].value
+    assert good["leave_one_out"].value == pytest.approx(1.0, abs=0.5)
+
+
+def test_an_order_is_measured_as_its_definition_says() -> None:
+    known, values, worth = game_of(4, 1)
+    order = list(np.argsort(-values)) if worth[-1] >= worth[0] else list(np.argsort(values))
+    way = 1 if worth[-1] >= worth[0] else -1
+    code = lambda members: sum(1 << int(m) for m in members)  # noqa: E731
+    lost = [worth[15] - worth[15 - code(order[:k])] for k in (1, 2, 3)]
+    kept = [worth[15] - worth[code(order[:k])] for k in (1, 2, 3)]
+    found = judged(values, known, worth)
+    assert found["comprehensiveness"].value == pytest.approx(way * np.mean(lost))
+    assert found["sufficiency"].value == pytest.approx(way * np.mean(kept))
+
+
+def test_what_no_order_can_stand_out_in_is_neither_met_nor_missed() -> None:
+    known, values, worth = game_of(3, 2)
+    few = judged(values, known, worth)
+    assert not few["comprehensiveness"].applies
+    assert few["comprehensiveness"].note == "fewer than four players: no order could stand out"
+    masks = all_coalitions(6)
+    flat = judged(np.zeros(6), worths(masks, np.full(64, 2.0)), np.full(64, 2.0))
+    assert not flat["comprehensiveness"].applies
+    assert flat["comprehensiveness"].note == "every order does the same"
+    holes = worths(masks, np.where(masks.sum(axis=1) == 3, np.nan, 1.0))
+    assert (
+        judged(np.arange(6.0), holes, np.ones(64))["comprehensiveness"].note
+        == "some of its prompts have no score"
+    )
+
+
+def test_two_seeds_that_order_words_differently_are_told() -> None:
+    row = np.array([1.0, 2.0, 3.0, 4.0])
+    known, _, worth = game_of(4, 0)
+    assert judged(row, known, worth)["stability"].value == 1.0
+    alike = judged(row, known, worth, halves=(row, row + 0.1))["stability"]
+    assert (alike.value, alike.met) == (1.0, True)
+    turned = judged(row, known, worth, halves=(row, np.array([1.0, 3.0, 2.0, 4.0])))["stability"]
+    assert turned.value == pytest.approx(0.8)
+    assert turned.note == "two seeds order the words differently (Spearman 0.80)"
 
 
 def test_zero_credits_explain_nothing_and_are_no_disagreement() -> None:
@@ -69,6 +153,14 @@ def test_the_rank_correlation_is_that_of_scipy(pairs: list[tuple[float, float]])
         assert math.isnan(found)
     else:
         assert found == pytest.approx(spearmanr(one, other).statistic, abs=1e-9)
+
+
+@given(st.lists(st.tuples(st.integers(-4, 4), st.integers(-4, 4)), min_size=2, max_size=12))
+def test_the_concordance_is_that_of_scipy(pairs: list[tuple[int, int]]) -> None:
+    one, other = (np.array(row, dtype=float) for row in zip(*pairs, strict=True))
+    found, known = kendall(one, other), kendalltau(one, other).statistic
+    assert math.isnan(found) == math.isnan(known)
+    assert math.isnan(found) or found == pytest.approx(known, abs=1e-9)
 
 
 def test_two_players_have_no_rank_correlation() -> None:

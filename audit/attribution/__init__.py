@@ -2,5 +2,12 @@
 
 ATTRIBUTORS: dict[str, str] = {
     "lime": "audit.attribution.lime_weights:Lime",
+    "lime_enumerated": "audit.attribution.lime_weights:LimeEnumerated",
+    "lime_text": "audit.attribution.lime_weights:LimeText",
     "shap": "audit.attribution.shap_values:Shap",
+    "shap_exact": "audit.attribution.shap_values:ShapExact",
+    "shap_interactions": "audit.attribution.shap_values:ShapInteractions",
+    "shap_kernel": "audit.attribution.shap_values:ShapKernel",
+    "shap_partition": "audit.attribution.shap_values:ShapPartition",
+    "shap_permutation": "audit.attribution.shap_values:ShapPermutation",
 }

@@ -1,4 +1,4 @@
-"""LIME with the `lime` package: the weights of a local linear model over presence and absence of the players.
+"""LIME with the `lime` package: weights of a local linear model over presence and absence, for many games at once.
 
 Source: Ribeiro, Singh and Guestrin (2016), "Why Should I Trust You?"; Mardaoui and Garreau (2021) for the limit of many
 samples on texts.
@@ -12,7 +12,8 @@ from math import comb
 from typing import TYPE_CHECKING, ClassVar
 
 from audit.games import all_coalitions
-from audit.linear import ridge_weights
+from audit.linear import gathered, ridge_weights
+from audit.playing import credits_of_each, gains, one_game
 from audit.protocols import Credits, Weights
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ DEFAULT_SAMPLES = 5000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lime:
-    """LIME weights: fitted on all coalitions up to `exact_up_to` players, else on `lime_samples` sampled ones."""
+    """LIME weights: fitted on all coalitions up to `exact_up_to` players, else on samples of two seeds."""
 
     exact_up_to: int = 8
     lime_samples: int = 300
@@ -37,51 +38,127 @@ class Lime:
 
     def attribute(self, players: int, value: Value, *, seed: int) -> Credits:
         """Weights of the players; errors are standard errors of the sampled fit, 0 where all coalitions are used."""
+        return one_game(self.many, players, value, seed=seed)
+
+    def many(self, players: int, value: Value, *, seed: int) -> list[Credits]:
+        """The same for every column that `value` has."""
+        return self._method(players).many(players, value, seed=seed)
+
+    def weights(self, players: int, *, seed: int) -> Weights:
+        """The weight of every coalition in every credit."""
+        return self._method(players).weights(players, seed=seed)
+
+    def seedless(self, players: int) -> bool:
+        """Whether no seed matters, because nothing is sampled."""
+        return players <= self.exact_up_to
+
+    def _method(self, players: int) -> LimeEnumerated | LimeText:
+        if self.seedless(players):
+            return LimeEnumerated(exact_up_to=self.exact_up_to)
+        return LimeText(lime_samples=self.lime_samples)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LimeEnumerated:
+    """LIME in the limit of very many samples: every coalition, weighted as often as it would be drawn."""
+
+    exact_up_to: int = 8
+    adds_up: ClassVar[bool] = False
+
+    def attribute(self, players: int, value: Value, *, seed: int) -> Credits:
+        """Weights of the players, without error."""
+        return one_game(self.many, players, value, seed=seed)
+
+    def many(self, players: int, value: Value, *, seed: int) -> list[Credits]:
+        """The same for every column that `value` has."""
+        none, full, gain = gains(players, value)
+        return credits_of_each(_enumerated(players, gain), none=none, full=full)
+
+    def weights(self, players: int, *, seed: int) -> Weights:
+        """The weight of every coalition in every credit."""
+        masks = all_coalitions(players)
+        return ridge_weights(masks, _drawn(masks) * _kernel(masks))
+
+    def seedless(self, players: int) -> bool:
+        """Nothing is sampled."""
+        return True
+
+    def refuses(self, players: int) -> str:
+        """Why it cannot be played with so many; empty if it can."""
+        if players <= self.exact_up_to:
+            return ""
+        most = 2**self.exact_up_to
+        return f"{players} players have {2**players:,} coalitions, more than the {most:,} that are asked"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LimeText:
+    """LIME as its text explainer samples it: the mean of two fits, each on `lime_samples` and with its own seed."""
+
+    lime_samples: int = 300
+    adds_up: ClassVar[bool] = False
+
+    def attribute(self, players: int, value: Value, *, seed: int) -> Credits:
+        """Weights of the players with the standard errors of the fit."""
+        return one_game(self.many, players, value, seed=seed)
+
+    def many(self, players: int, value: Value, *, seed: int) -> list[Credits]:
+        """The same for every column that `value` has."""
         import numpy as np
 
-        none, full = value(np.array([[False] * players, [True] * players]))
-
-        def gain(masks: NDArray[np.bool_]) -> NDArray[np.float64]:
-            return np.asarray(value(masks) - none)
-
-        if players <= self.exact_up_to:
-            weights, errors = _enumerated(players, gain), np.zeros(players)
-        else:
-            weights, errors = _sampled(players, gain, samples=self.lime_samples, seed=seed)
-        return Credits(values=weights, errors=errors, base_value=float(none), total=float(full - none))
+        none, full, gain = gains(players, value)
+        fits = [
+            _sampled(players, gain, games=len(none), samples=self.lime_samples, seed=each)
+            for each in _seeds(seed)
+        ]
+        halves = np.stack([weights for weights, _ in fits])
+        errors = np.sqrt(sum(error**2 for _, error in fits)) / len(fits)
+        return credits_of_each(halves.mean(axis=0), none=none, full=full, errors=errors, halves=halves)
 
     def weights(self, players: int, *, seed: int) -> Weights:
         """The weight of every coalition in every credit."""
         import numpy as np
 
-        if players <= self.exact_up_to:
-            masks = all_coalitions(players)
-            return ridge_weights(masks, _drawn(masks) * _kernel(masks))
+        fits = [ridge_weights(masks, _kernel(masks)) for masks in self._neighbourhoods(players, seed)]
+        every = np.concatenate([fit.masks for fit in fits])
+        return gathered(every, np.concatenate([fit.values for fit in fits], axis=1) / len(fits))
+
+    def _neighbourhoods(self, players: int, seed: int) -> list[NDArray[np.bool_]]:
+        """The coalitions that are sampled with each seed."""
+        import numpy as np
+
         asked: list[NDArray[np.bool_]] = []
 
         def sampled(masks: NDArray[np.bool_]) -> NDArray[np.float64]:
             asked.append(masks)
-            return np.zeros(len(masks))
+            return np.zeros((len(masks), 1))
 
-        _sampled(players, sampled, samples=self.lime_samples, seed=seed)
-        return ridge_weights(asked[0], _kernel(asked[0]))
+        for each in _seeds(seed):
+            _sampled(players, sampled, games=1, samples=self.lime_samples, seed=each)
+        return asked
+
+
+def _seeds(seed: int) -> tuple[int, int]:
+    """The seeds of the two fits that sampled weights are the mean of."""
+    return seed, (seed + 1) % 2**32
 
 
 def _enumerated(players: int, value: Value) -> NDArray[np.float64]:
-    """The fit on every coalition, each weighted as often as the sampler draws it times its kernel."""
+    """The fits on every coalition, each weighted as often as the sampler draws it times its kernel."""
+    import numpy as np
     from lime.lime_base import LimeBase
 
     masks = all_coalitions(players)[::-1]
+    worths = value(masks)
     base = LimeBase(lambda given: given, random_state=0)
-    _, weights, _, _ = base.explain_instance_with_data(
-        masks.astype(float),
-        value(masks)[:, None],
-        _drawn(masks) * _kernel(masks),
-        0,
-        players,
-        feature_selection="none",
-    )
-    return _in_order(weights, players)
+    kernel = _drawn(masks) * _kernel(masks)
+    columns = []
+    for game in range(worths.shape[1]):
+        _, weights, _, _ = base.explain_instance_with_data(
+            masks.astype(float), worths, kernel, game, players, feature_selection="none"
+        )
+        columns.append(_in_order(weights, players))
+    return np.stack(columns, axis=1)
 
 
 def _drawn(masks: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -96,9 +173,9 @@ def _drawn(masks: NDArray[np.bool_]) -> NDArray[np.float64]:
 
 
 def _sampled(
-    players: int, value: Value, *, samples: int, seed: int
+    players: int, value: Value, *, games: int, samples: int, seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Weights and their standard errors from a sampled neighbourhood."""
+    """Weights and their standard errors from a sampled neighbourhood, shape (players, games)."""
     import numpy as np
     from lime.lime_text import LimeTextExplainer
 
@@ -106,18 +183,24 @@ def _sampled(
 
     def answer(texts: Sequence[str]) -> NDArray[np.float64]:
         masks = np.array([[word != ABSENT for word in text.split()] for text in texts])
-        scores = value(masks)
-        asked.append((masks, scores))
-        return scores[:, None]
+        asked.append((masks, value(masks)))
+        return asked[-1][1]
 
     explainer = LimeTextExplainer(
         bow=False, random_state=seed, mask_string=ABSENT, split_expression=str.split, kernel_width=KERNEL_WIDTH,
         feature_selection="none",
     )  # fmt: skip
     names = " ".join(f"p{number}" for number in range(players))
-    found = explainer.explain_instance(names, answer, labels=(0,), num_features=players, num_samples=samples)
-    weights = _in_order(found.local_exp[0], players)
-    return weights, _errors(*asked[0], weights, intercept=float(found.intercept[0]))
+    found = explainer.explain_instance(
+        names, answer, labels=range(games), num_features=players, num_samples=samples
+    )
+    ((masks, worths),) = asked
+    weights = np.stack([_in_order(found.local_exp[game], players) for game in range(games)], axis=1)
+    errors = [
+        _errors(masks, worths[:, game], weights[:, game], intercept=float(found.intercept[game]))
+        for game in range(games)
+    ]
+    return weights, np.stack(errors, axis=1)
 
 
 def _in_order(weights: Sequence[tuple[int, float]], players: int) -> NDArray[np.float64]:
