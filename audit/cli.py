@@ -27,6 +27,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+baselines = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Keep a run as the baseline to compare with."
+)
+app.add_typer(baselines, name="baseline")
+
 Suites = Annotated[
     list[str], typer.Argument(metavar="SUITE", help="Suite files, or names of shipped suites.")
 ]
@@ -64,6 +69,15 @@ Workers = Annotated[
 ]
 Gpus = Annotated[
     float, typer.Option("--gpus", metavar="F", help="Graphics cards of each worker, such as 1 or 0.5.")
+]
+Gate = Annotated[
+    bool,
+    typer.Option(
+        "--gate", help="End with 1 where the policy's gate is closed, with 3 where a run is incomplete."
+    ),
+]
+Waivers = Annotated[
+    Path | None, typer.Option("--waivers", metavar="FILE", help="Findings that somebody answers for (YAML).")
 ]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.", show_default=False)]
 
@@ -146,15 +160,24 @@ def run(
     address: Address = "",
     workers: Workers = 0,
     gpus: Gpus = 0.0,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(
+            "--baseline", metavar="RUN|FILE", help="Compare with an earlier run or a baseline file."
+        ),
+    ] = None,
+    gate: Gate = False,
+    waivers: Waivers = None,
 ) -> None:
     """Audit a model: ask, measure, explain, and write the report. The same command goes on after a stop."""
-    from audit import console, pipeline, progress
+    from audit import console, gatekeeping, pipeline, progress
     from audit.batching import Where
     from audit.machine import now, stamp
     from audit.policy import load_policy
     from audit.runs import read_run
     from audit.suite import load_suite
 
+    gatekeeping.check(baseline, gate=gate, waivers=waivers, suites=suites)
     load_policy(policy)
     for suite in suites[1:]:  # the first is read right away
         load_suite(suite)
@@ -170,6 +193,8 @@ def run(
         if str(finished.manifest["finished_at"]) < started_at:
             console.say(console.out(), "This run was finished before; --again starts another.")
         incomplete |= not finished.manifest["complete"]
+        if baseline is not None and not incomplete:
+            gatekeeping.compare([baseline, folder], policy=policy, waivers=waivers, gate=gate)
     if incomplete:
         raise IncompleteError("some answers are missing; the same command asks for them again")
 
@@ -326,6 +351,38 @@ def export(
 
     for path in commands.export(run, format=format, output=output or run / "exports"):
         console.say(console.out(), str(path))
+
+
+@app.command()
+def compare(
+    versions: Annotated[
+        list[Path],
+        typer.Argument(metavar="BASELINE CANDIDATE…", help="Run folders; the first may be a baseline file."),
+    ],
+    gate: Gate = False,
+    waivers: Waivers = None,
+    policy: Annotated[
+        str | None,
+        typer.Option("--policy", metavar="NAME", help="Rules of the gate; the candidate's by default."),
+    ] = None,
+) -> None:
+    """Compare versions of a model pair by pair: worse, better, unchanged or undecided. Needs no model."""
+    from audit import gatekeeping
+
+    gatekeeping.compare(versions, policy=policy, waivers=waivers, gate=gate)
+
+
+@baselines.command("set")
+def set_(
+    run: RunFolder,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")] = Path(
+        "baseline.json"
+    ),
+) -> None:
+    """Keep a run as the baseline in one small file, to be reviewed and put under version control."""
+    from audit import comparing, console
+
+    console.say(console.out(), f"written    {comparing.set_baseline(run, output)}")
 
 
 @app.command()

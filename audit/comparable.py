@@ -76,18 +76,19 @@ def metric_refusals(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -
     for name in known[0].keys() & known[1].keys():
         if known[0][name] != known[1][name]:
             found[name] = f"{name} is not defined alike in both runs"
-    readers = [_readers(plan) for plan in (baseline, candidate)]
+    readers = [plan.get("second_models") or {} for plan in (baseline, candidate)]
     for name in readers[0].keys() & readers[1].keys():
         if readers[0][name] != readers[1][name]:
             found[name] = "another second model, or another way of asking it, reads the answers"
     return found
 
 
-def _readers(plan: Mapping[str, Any]) -> dict[str, tuple[object, ...]]:
+def readers_of(plan: Mapping[str, Any]) -> dict[str, list[object]]:
+    """Which second model reads the answers for each metric, and how it is asked."""
     return {
-        str(entry["metric"]): (
+        str(entry["metric"]): [
             (entry.get("model") or {}).get("id"), entry.get("reading_digest"), entry.get("labelled_digest"),
-        )
+        ]
         for entry in plan.get("second_models") or ()
     }  # fmt: skip
 

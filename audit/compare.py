@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from audit import stats
+from audit.answers import flipped, movers, utility
+from audit.baselinefile import Baseline, items_of, plan_of
+from audit.became import cases_of, status_of
 from audit.changed import Numbers, Rules, numbers
 from audit.comparable import compared, metric_refusals, refusal, remarks, require_two
-from audit.growth import Told, told
+from audit.credits import credit_changes
 from audit.kinds import kind_of
 from audit.matched import Block, blocks
 from audit.policy import Policy
@@ -23,7 +25,6 @@ from audit.records import (
     MOVERS,
     UTILITY,
     Change,
-    ChangeStatus,
     Comparison,
     Exclusion,
     Run,
@@ -36,51 +37,62 @@ if TYPE_CHECKING:
 
     Flags = NDArray[np.bool_]
 
-MOST_WITHOUT_VALUE = 0.5
-"""Share of rows without a value above which nothing is said."""
+UNPAIRED = (
+    "compared with a baseline file: the pairs of the baseline are not at hand, so changes come from the intervals of "
+    "both runs as if they were independent; where versions answer alike, their intervals are wider than pair by pair"
+)
 KEYS = ("metric", "axis", "stratum", "design", "group_a", "group_b", "contrast", "scale")
-Row = Mapping[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Case:
-    """What the status of one effect of both runs rests on."""
-
-    row: Row
-    """EFFECTS of the candidate, those of the baseline with `_before`, and the numbers of the change."""
-    policy: Policy
-    refused: str
-    unfinished: str
-    items: str
-    gaps: str
-
-
-def compare(baseline: Run, candidate: Run, *, policy: Policy | None = None) -> Comparison:
+def compare(baseline: Run | Baseline, candidate: Run, *, policy: Policy | None = None) -> Comparison:
     """What became of each effect of the baseline in the candidate; InputError for runs of different suites.
 
     `policy` gives alpha, power and the bars for a statement; by default the candidate's own, as its plan fixed it.
     """
-    one, other = compared(baseline), compared(candidate)
+    paired = isinstance(baseline, Run)
+    one, other = compared(baseline) if isinstance(baseline, Run) else baseline.facts, compared(candidate)
     require_two(one, other)
     rules = policy or Policy.model_validate(candidate.policy)
     both = _both(baseline.effects, candidate.effects)
-    found = blocks(baseline, candidate, both)
+    found = blocks(baseline, candidate, both) if isinstance(baseline, Run) else []
     refused = _refusals(baseline, candidate, both, found)
     decided = both["decision"].to_numpy(bool) & both["decision_before"].to_numpy(bool)
     count = int((decided & (refused == "")).sum())
     change, level = _measured(found, both, decided, count, candidate, rules)
     unfinished = _unfinished(one.complete, other.complete)
     table = _table(both, change, level, decided, count, ids=(one.plan, other.plan))
-    cases = _cases(both, table, found, refused, unfinished=unfinished, policy=rules)
-    statuses = [_status(case) if yes else ("", "") for case, yes in zip(cases, decided, strict=True)]
+    cases = cases_of(both, table, found, refused, unfinished=unfinished, policy=rules)
+    statuses = [status_of(case) if yes else ("", "") for case, yes in zip(cases, decided, strict=True)]
     table = table.assign(status=[status for status, _ in statuses], reason=[reason for _, reason in statuses])
-    table = _with_lonely(table, baseline, candidate, decided=both.loc[decided, "effect_id"])
+    table = _with_lonely(
+        table, baseline, candidate, ids=(one.plan, other.plan), decided=both.loc[decided, "effect_id"]
+    )
     return Comparison(
-        baseline=one, candidate=other, paired=True, alpha=rules.alpha, count=count,
+        baseline=one, candidate=other, paired=paired, alpha=rules.alpha, count=count,
         changes=_changes(table), table=table,
-        flips=FLIPS.frame(), flip_counts=FLIP_COUNTS.frame(), movers=MOVERS.frame(), credits=CREDITS.frame(),
-        utility=UTILITY.frame(), refused=_summed(refused[decided]), notes=remarks(one, other),
+        **_details(baseline, candidate, table, rules.alpha), refused=_summed(refused[decided]),
+        notes=(*remarks(one, other), *(() if paired else (UNPAIRED,))),
     )  # fmt: skip
+
+
+def _details(
+    baseline: Run | Baseline, candidate: Run, table: pd.DataFrame, alpha: float
+) -> dict[str, pd.DataFrame]:
+    """Flips, movers, credits and utility; empty where the baseline is a file."""
+    if not isinstance(baseline, Run):
+        empty = {
+            "flips": FLIPS,
+            "flip_counts": FLIP_COUNTS,
+            "movers": MOVERS,
+            "credits": CREDITS,
+            "utility": UTILITY,
+        }
+        return {name: kind.frame() for name, kind in empty.items()}
+    flips, counts = flipped(baseline, candidate)
+    return {
+        "flips": flips, "flip_counts": counts, "movers": movers(baseline, candidate, table),
+        "credits": credit_changes(baseline, candidate), "utility": utility(baseline, candidate, alpha=alpha),
+    }  # fmt: skip
 
 
 def _both(baseline: pd.DataFrame, candidate: pd.DataFrame) -> pd.DataFrame:
@@ -98,10 +110,10 @@ def _unfinished(baseline: bool, candidate: bool) -> str:
 
 
 def _refusals(
-    baseline: Run, candidate: Run, both: pd.DataFrame, found: Sequence[Block]
+    baseline: Run | Baseline, candidate: Run, both: pd.DataFrame, found: Sequence[Block]
 ) -> NDArray[np.object_]:
     """Why each effect of both runs is not comparable; empty where it is."""
-    plans = {"suite": baseline.suite, **baseline.plan}, {"suite": candidate.suite, **candidate.plan}
+    plans = plan_of(baseline) if isinstance(baseline, Run) else baseline.plan, plan_of(candidate)
     every = refusal(*plans)
     reasons = np.full(len(both), every, dtype=object)
     if every:
@@ -118,6 +130,10 @@ def _refusals(
         if not (block.ready_made or recorded):
             own = np.array(_items(block), dtype=object)
             reasons[block.place] = np.where(reasons[block.place] == "", own, reasons[block.place])
+    if not isinstance(baseline, Run) and not recorded:
+        own_items = items_of(candidate, both)
+        other = [own_items[effect] != baseline.items[effect] for effect in both["effect_id"]]
+        reasons[np.array(other, dtype=bool) & (reasons == "")] = "items differ between baseline and candidate"
     return reasons
 
 
@@ -215,128 +231,16 @@ def _signless(metric: str) -> bool:
         return False
 
 
-# ------------------------------------------------------------- statuses
-
-
-def _cases(
-    both: pd.DataFrame, table: pd.DataFrame, found: Sequence[Block], refused: NDArray[np.object_],
-    *, unfinished: str, policy: Policy,
-) -> list[_Case]:  # fmt: skip
-    """One case for each effect of both runs."""
-    gaps = _gaps(both, found, policy)
-    columns = table[["difference", "low", "high", "total", "total_low", "total_high", "cluster_count"]]
-    rows = both.assign(**columns.add_prefix("change_"), noise=table["control_high"]).to_dict("records")
-    said = told_of(table)
-    return [
-        _Case(
-            row={str(key): value for key, value in row.items()} | {
-                "worse": said.worse[n], "better": said.better[n], "unchanged": said.unchanged[n],
-            },
-            policy=policy, refused=str(refused[n]), unfinished=unfinished, items="", gaps=gaps[n],
-        )
-        for n, row in enumerate(rows)
-    ]  # fmt: skip
-
-
-def told_of(table: pd.DataFrame) -> Told:
-    """What the intervals of the table CHANGES say."""
-    from audit.growth import Ends
-
-    ends = Ends(**{name: table[name].to_numpy(float) for name in Ends.__slots__})
-    return told(ends, table["limit_low"].to_numpy(float), table["limit_high"].to_numpy(float))
-
-
-def _gaps(both: pd.DataFrame, found: Sequence[Block], policy: Policy) -> list[str]:
-    """Too many answers without a value: most, or many more in one version or group than in the other."""
-    gaps = [""] * len(both)
-    for block in found:
-        lacks = block.lacks
-        for n, place in enumerate(block.place):
-            shares = float(lacks.baseline[n]), float(lacks.candidate[n])
-            gaps[place] = _gap(shares, float(lacks.group_gap[n]), policy)
-    return gaps
-
-
-def _gap(shares: tuple[float, float], between_groups: float, policy: Policy) -> str:
-    told = f"without a value: {shares[0]:.1%} in the baseline, {shares[1]:.1%} in the candidate"
-    if max(shares) > MOST_WITHOUT_VALUE or abs(shares[1] - shares[0]) > policy.none_ceiling:
-        return told
-    if between_groups > policy.none_ceiling:
-        return f"one group lacks values for {between_groups:.1%} more of its answers than the other"
-    return ""
-
-
-def _status(case: _Case) -> tuple[ChangeStatus, str]:
-    """What became of a decision effect of both runs, and why."""
-    if case.refused:
-        return "not_comparable", case.refused
-    for obstacle in OBSTACLES:
-        if why := obstacle(case):
-            return "undecided", why
-    row = case.row
-    if row["unchanged"]:
-        return "unchanged", ""
-    if row["worse"]:
-        return _outside_noise(case, "worse")
-    if row["better"]:
-        return _outside_noise(case, "better")
-    return "undecided", "the interval of the change reaches across the limit"
-
-
-def _outside_noise(case: _Case, status: ChangeStatus) -> tuple[ChangeStatus, str]:
-    """Worse or better, unless pairs of one group changed as much."""
-    row = case.row
-    if row["design"] != "paired" or kind_of(row["metric"]).unsigned:
-        return status, ""
-    if np.isnan(row["noise"]):
-        return (
-            "undecided",
-            f"no noise band: there are no control pairs of the arm '{row['control_arm']}' with values",
-        )
-    if abs(row["change_difference"]) <= row["noise"]:
-        return (
-            "undecided",
-            f"inside the noise band: pairs of one group (arm '{row['control_arm']}') changed as much",
-        )
-    return status, ""
-
-
-def _without_measurement(case: _Case) -> str:
-    gone = [
-        name
-        for name, version in (("baseline", "_before"), ("candidate", ""))
-        if case.row[f"verdict{version}"] == "not_measured"
-    ]
-    return f"not measured in the {' and in the '.join(gone)}" if gone else ""
-
-
-def _without_limit(case: _Case) -> str:
-    known = np.isfinite(case.row["limit_low"]) and np.isfinite(case.row["limit_high"])
-    return "" if known else f"the policy '{case.policy.id}' sets no limit for {case.row['metric']}"
-
-
-def _too_few(case: _Case) -> str:
-    clusters, least = int(case.row["change_cluster_count"]), case.policy.min_clusters
-    return "" if clusters >= least else f"too few clusters: {clusters}, at least {least} are needed"
-
-
-def _without_interval(case: _Case) -> str:
-    ends = (case.row[f"change_{name}"] for name in ("low", "high", "total_low", "total_high"))
-    return "" if np.isfinite(list(ends)).all() else "there is no interval of the change"
-
-
-OBSTACLES: tuple[Callable[[_Case], str], ...] = (
-    lambda case: case.unfinished, _without_measurement, _without_limit, lambda case: case.gaps, _too_few,
-    _without_interval,
-)  # fmt: skip
-"""What stands in the way of any statement, each as a function that gives the reason or nothing."""
-
-
 # ------------------------------------------------------------- new and gone
 
 
 def _with_lonely(
-    table: pd.DataFrame, baseline: Run, candidate: Run, *, decided: pd.Series[str]
+    table: pd.DataFrame,
+    baseline: Run | Baseline,
+    candidate: Run,
+    *,
+    ids: tuple[str, str],
+    decided: pd.Series[str],
 ) -> pd.DataFrame:
     """The table with decision effects of one run alone: new in the candidate, or gone since the baseline."""
     known = set(decided)
@@ -346,7 +250,7 @@ def _with_lonely(
         other = baseline if run is candidate else candidate
         for row in mine.to_dict("records"):
             asked = row["effect_id"] in set(other.effects["effect_id"])
-            lonely.append(_alone(row, status, name, asked=asked, ids=(baseline, candidate)))
+            lonely.append(_alone(row, status, name, asked=asked, ids=ids))
     if not lonely:
         return table
     kept = table[~table["effect_id"].isin([row["effect_id"] for row in lonely])]
@@ -354,7 +258,7 @@ def _with_lonely(
 
 
 def _alone(
-    row: Mapping[Any, Any], status: str, name: str, *, asked: bool, ids: tuple[Run, Run]
+    row: Mapping[Any, Any], status: str, name: str, *, asked: bool, ids: tuple[str, str]
 ) -> dict[str, object]:
     """A row of CHANGES of an effect that only one run has, or that only one marks for decision."""
     other = "baseline" if name == "candidate" else "candidate"
@@ -362,10 +266,9 @@ def _alone(
     blank: dict[str, object] = {column.name: empty[column.dtype] for column in CHANGES.columns}
     own = {key: row[key] for key in ("effect_id", *KEYS, "limit_low", "limit_high")}
     ends = {"": "estimate", "_low": "low", "_high": "high", "_verdict": "verdict"}
-    plans = [str(run.plan["digest"]) for run in ids]
     return {
         **blank, **own, **{f"{name}{end}": row[column] for end, column in ends.items()},
-        "change_id": content_id("change", row["effect_id"], *plans), "decision": True, "status": status,
+        "change_id": content_id("change", row["effect_id"], *ids), "decision": True, "status": status,
         "reason": f"not marked for decision in the {other}" if asked else f"the {other} has no such effect",
     }  # fmt: skip
 

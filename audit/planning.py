@@ -13,7 +13,7 @@ from audit.axis import Axis
 from audit.contrasts import decided
 from audit.kinds import kind_of
 from audit.policy import Policy
-from audit.records import ALL, CONTROL_ARMS, Expansion, ModelIdentity, Question, Run, content_id
+from audit.records import ALL, CONTROL_ARMS, Card, Expansion, ModelIdentity, Question, Run, content_id
 from audit.suite import Suite
 from audit.unseen import seen_part, unseen_share
 
@@ -87,6 +87,7 @@ def document(
             "max_tokens": question.max_tokens,
         },
         "seed": suite.sampling.seed,
+        "metrics": {name: _definition(kind_of(name).card) for name in suite.metrics},
         "decision": [entry.model_dump(mode="json") for entry in suite.decision],
         "decision_count": decision_count(suite, expansion.prompts),
         "limits": limits(suite, policy, question=question, expansion=expansion),
@@ -96,6 +97,11 @@ def document(
         "second_models": list(second_models),
         "audit_version": version,
     }  # fmt: skip
+
+
+def _definition(card: Card) -> str:
+    """Digest of what a metric computes: runs of one metric with two definitions are not compared."""
+    return content_id("metric", card.name, card.version, card.formula, card.unit, card.range, card.higher_is)
 
 
 def limits(

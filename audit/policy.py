@@ -120,6 +120,23 @@ class Annex(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=Tru
     """The tables, in order."""
 
 
+Rule = Literal["worse", "beyond", "undecided", "not_comparable", "gone"]
+
+
+class GateRules(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
+    """What closes the gate of a comparison, and what does not, each with its reason.
+
+    worse: an effect that grew by more than the limit. beyond: one that is beyond its limit in the candidate. undecided:
+    a change or a verdict that is undecided or not measured. not_comparable, gone: an effect of the baseline that cannot
+    be compared, or is there no more. Expired and unmatched waivers always close it.
+    """
+
+    closes: Mapping[Rule, Text]
+    """Rule -> why it closes the gate."""
+    lets_by: Mapping[Rule, Text] = {}
+    """Rule -> why it does not."""
+
+
 class Reasons(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):
     """Why each of the policy's numbers is what it is."""
 
@@ -162,6 +179,8 @@ class Policy(Document):
     """The clauses that limits, rules and tables come from, by a name of their own."""
     annex: Annex | None = None
     """Tables that a rule wants to see printed."""
+    gate: GateRules | None = None
+    """What closes the gate of a comparison; without it the rules of the policy `default`."""
 
     def limit(
         self, metric: str, *, scale_low: float = 0, scale_high: float = 0, groups: int = 0
@@ -214,6 +233,7 @@ def load_policy(source: str) -> Policy:
     policy = fit(Policy, file)
     _check_margins(file)
     _check_clauses(file)
+    _check_gate(file)
     return finished(policy, file)
 
 
@@ -247,6 +267,17 @@ def _check_clauses(file: YamlFile) -> None:
         if listed is not None and listed.value == []:
             file.report(listed, f"'{key}' has no entries; write at least one")
     file.report_repeats([node for table in tables if (node := table.get("id"))], "table")
+
+
+def _check_gate(file: YamlFile) -> None:
+    """No rule both closes the gate and lets by."""
+    gate = file.root.get("gate")
+    if gate is None:
+        return
+    closes = gate.entries("closes")
+    for rule, node in gate.entries("lets_by").items():
+        if rule in closes:
+            file.report(node, f"'{rule}' stands under 'closes' too; keep one", at_key=True)
 
 
 def _folder() -> Path:

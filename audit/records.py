@@ -230,6 +230,8 @@ class Card:
     source: str
     critique: str
     unit: Literal["rate", "log_odds", "points", "words", "share", "credit", "grades", "nats", "bits"] = "rate"
+    version: int = 1
+    """Raised whenever the same answers get other values, so that runs before and after are not compared."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -215,7 +215,7 @@ class Lacking:
 
 def lacking(rows: Aligned, contrasts: Contrasts, way: Way) -> Lacking:
     """What rows lack, contrast by contrast."""
-    paired = way.design != "groups"
+    paired = way.design != "groups" and not contrasts.interaction
     count = len(contrasts)
     value = "delta" if paired else "value"
     shares, gaps = [], []

@@ -10,7 +10,7 @@ from audit.errors import InputError, Problem
 from audit.yamlnodes import Node, read_nodes, remember, seen
 
 MAX_BYTES = 1_000_000
-KINDS = ("axis", "model", "policy", "suite")
+KINDS = ("axis", "model", "policy", "suite", "waivers")
 """Kinds of files, each by the key with which such a file begins."""
 
 

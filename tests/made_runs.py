@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from audits import QUESTION, Cells, Result, decide, default_policy, make_axis, make_suite, run_tables
+from small_runs import FACTS
 
+from audit.evidence import plan_digest, write_manifest, write_receipt
 from audit.policy import Policy
-from audit.records import ATTRIBUTIONS, RESPONSES, Question, Run, content_id
+from audit.records import ATTRIBUTIONS, RESPONSES, TABLES, Question, Run, content_id
+from audit.runs import run_folder, write_plan, write_run
 from audit.suite import Suite
 
 QUESTION_KEYS = ("kind", "ask", "options", "favourable", "low", "high", "max_tokens")
@@ -58,3 +62,17 @@ def made(
         responses=RESPONSES.frame() if responses is None else responses, effects=result.effects,
         groups=result.groups, attributions=ATTRIBUTIONS.frame(), findings=result.findings, excluded=(),
     )  # fmt: skip
+
+
+def on_disk(run: Run, output: Path, **facts: Any) -> Path:
+    """The run as a folder whose digests fit."""
+    plan = {key: value for key, value in run.plan.items() if key != "digest"}
+    digest = plan_digest(plan)
+    folder = run_folder(output, str(run.suite["id"]), run.folder.rsplit("/", 1)[-1], digest)
+    write_plan(folder, plan, digest=digest)
+    tables = {table.name: getattr(run, table.name) for table in TABLES}
+    write_run(folder, tables=tables, findings=run.findings, excluded=run.excluded)
+    told = {**FACTS, "model": run.manifest["model"], "complete": run.manifest["complete"], **facts}
+    write_manifest(folder, facts=told)
+    write_receipt(folder)
+    return folder

@@ -241,7 +241,8 @@ def imported_names(node: ast.AST) -> list[str]:
 @pytest.mark.parametrize("statement", [
     "import audit",
     *(f"sys.argv = {['audit', *words, '--help']!r}; from audit.cli import main; main()"
-      for words in ([], ["run"], ["plan"], ["check"], ["list"], ["report"], ["export"], ["verify"], ["swap"])),
+      for words in ([], ["run"], ["plan"], ["check"], ["list"], ["report"], ["export"], ["verify"], ["swap"],
+                    ["compare"], ["baseline", "set"])),
 ])  # fmt: skip
 def test_importing_and_asking_for_help_load_no_heavy_library(statement: str) -> None:
     script = f"""
