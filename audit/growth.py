@@ -62,16 +62,17 @@ def apart(
 ) -> tuple[Floats, Floats, Ends]:
     """Difference, total and their intervals from (estimate, low, high) of two runs taken as independent.
 
-    The reaches of both intervals are added in squares, each on its own side (Zou and Donner 2008, "MOVER"). Where the
-    two estimates go up and down together, as with the same prompts, the interval of the difference is too wide.
+    For the difference the reaches of both intervals are added in squares, each on its own side (Zou and Donner 2008,
+    "MOVER"): too wide where the two estimates go up and down together, as with the same prompts. Then their total
+    scatters more than if they were independent, so its reaches are added as they are.
     """
     (b, b_low, b_high), (c, c_low, c_high) = baseline, candidate
     difference, total = c - b, c + b
     ends = Ends(
         low=difference - np.hypot(c - c_low, b_high - b),
         high=difference + np.hypot(c_high - c, b - b_low),
-        total_low=total - np.hypot(c - c_low, b - b_low),
-        total_high=total + np.hypot(c_high - c, b_high - b),
+        total_low=total - (c - c_low) - (b - b_low),
+        total_high=total + (c_high - c) + (b_high - b),
     )
     return difference, total, ends
 
