@@ -197,6 +197,9 @@ def _trees(line: _Line, start: int, end: int, root: int, means: Means) -> list[t
     open_ = [(start, end)] if end > start else []
     while open_:
         first, last = open_.pop()
+        if line.common[first + 1 : last].max(initial=0) - root < LEAST_SHARED:
+            found += [(at, at + 1) for at in range(first, last)]
+            continue
         whole = line.tokens(first, last, root)
         if last - first > 1:
             middle = line.cut(first, last)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -66,39 +65,46 @@ def of_tokens(
 
     `layer` makes logits of states; without it they are logits. A position that several needs share is worked out once.
     """
+    import numpy as np
     import torch
 
     if not needs:
         return []
-    order = sorted(range(len(needs)), key=needs.__getitem__)
-    places = {at: number for number, at in enumerate(dict.fromkeys(needs[n][:2] for n in order))}
-    lines = [places[needs[number][:2]] for number in order]
-    cells = torch.tensor([lines, [needs[number][2] for number in order]], device=states.device)
-    found = []
+    row, at, token = np.array(needs, dtype=np.int64).T
+    order = np.lexsort((at, row))
+    row, at = row[order], at[order]
+    first = np.flatnonzero(np.diff(row, prepend=-1) | np.diff(at, prepend=-1))
+    line = np.repeat(np.arange(len(first)), np.diff(first, append=len(row)))
+    cells = torch.from_numpy(np.stack([line, token[order]])).to(states.device)
+    places = torch.from_numpy(np.stack([row[first], at[first]])).to(states.device)
+    found, done = [], 0
     with torch.inference_mode():
-        for start, logs in _log_softmax(states, list(places), words=words, layer=layer):
-            part = cells[:, bisect_left(lines, start) : bisect_left(lines, start + len(logs))]
-            found.append(logs[part[0] - start, part[1]])
-    values = dict(zip(order, torch.cat(found).tolist(), strict=True))
-    return [values[number] for number in range(len(needs))]
+        for start, logs in _log_softmax(states, places, words=words, layer=layer):
+            end = int(np.searchsorted(line, start + len(logs)))
+            found.append(logs[cells[0, done:end] - start, cells[1, done:end]])
+            done = end
+    values = np.empty(len(needs))
+    values[order] = torch.cat(found).cpu().numpy()
+    listed: list[float] = values.tolist()
+    return listed
 
 
 def _log_softmax(
     states: Tensor,
-    places: Sequence[tuple[int, int]],
+    places: Tensor,
     *,
     words: int,
     layer: Callable[[Tensor], Tensor] | None,
 ) -> Iterator[tuple[int, Tensor]]:
-    """Log-probabilities of all tokens at the places, (some places, words), with the number of the first of them."""
-    import torch
-
+    """Log-probabilities of all tokens, (some places, words), at places (2, n), with the number of the first of them."""
     on_card = states.device.type != "cpu"
     many, few = (NUMBERS_ON_A_CARD,) * 2 if on_card else (NUMBERS_ON_A_CPU, NUMBERS_IN_ITS_CACHE)
     step, some = max(LEAST_POSITIONS, many // words), max(1, few // words)
-    rows, positions = torch.tensor(places, device=states.device).T
-    for start in range(0, len(places), step):
+    rows, positions = places
+    for start in range(0, len(rows), step):
         part = states[rows[start : start + step], positions[start : start + step]]
         logits = part if layer is None else layer(part)
-        for first in range(0, len(part), some):
-            yield start + first, logits[first : first + some].float().log_softmax(-1)
+        first = start
+        for few_logits in logits.split(some):
+            yield first, few_logits.float().log_softmax(-1)
+            first += some
