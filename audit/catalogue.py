@@ -7,10 +7,12 @@ Other packages add rows through entry points of the group `audit.<folder>`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 from audit.errors import InputError
 
@@ -29,6 +31,16 @@ def load(table: Mapping[str, str], folder: str, name: str) -> object:
         if point.name == name:
             return point.load()
     raise InputError(unknown(name, names(table, folder), what=folder.rstrip("s")))
+
+
+def imported_apart(module: str) -> Any:
+    """The module, imported in a thread of its own, with nobody's tables on its stack.
+
+    Some libraries remember what they could not import themselves as exceptions (`shap`: one for each optional part that
+    is missing), whose tracebacks hold the frames of all callers, and so everything that these had in hand, for good.
+    """
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(import_module, module).result()
 
 
 def unknown(name: str, known: list[str], *, what: str) -> str:

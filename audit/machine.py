@@ -90,6 +90,11 @@ def give_back_memory() -> None:
     Libraries and the C library keep freed memory for later; between the steps of a run there is no such later.
     """
     gc.collect()
+    return_freed()
+
+
+def return_freed() -> None:
+    """The same for memory that is known to be free, without looking for more of it."""
     if (arrow := sys.modules.get("pyarrow")) is not None:
         arrow.default_memory_pool().release_unused()
     if sys.platform == "linux":

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-AT_ONCE = 500_000
+AT_ONCE = 200_000
 """Members of contrasts that numbers are made of at once; a pair is a member of several contrasts."""
 T = TypeVar("T")
 

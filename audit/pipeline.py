@@ -146,6 +146,7 @@ def compute(
     give_back_memory()
     second = _second(job, got.responses, progress, kept)
     scores, differences = _measured(job, got.responses, second.scores)
+    give_back_memory()
     why = explained(job, scores, differences, ask=ask, progress=progress)
     complete = not (got.unanswered or why.unanswered or second.unanswered)
     responses = _stack(RESPONSES, got.responses, why.responses, second.responses)
@@ -159,6 +160,7 @@ def compute(
         "deltas": _stack(DELTAS, differences, why.deltas, second.swapped_deltas),
     }
     scores, differences = every["scores"].iloc[: len(scores)], every["deltas"].iloc[: len(differences)]
+    give_back_memory()
     table, groups = effects(
         prompts, every["scores"], every["deltas"],
         suite=job.suite, axes=job.axes, policy=job.policy, question=job.question, corrections=second.corrections,

@@ -290,7 +290,7 @@ class Table:
             if column.default is not None and column.name not in source.columns:
                 source = source.assign(**{column.name: [column.default] * len(source)})
         typed = {column.name: _typed(source[column.name], column) for column in self.columns}
-        return pd.DataFrame(typed).reset_index(drop=True)
+        return pd.DataFrame(typed, copy=False).reset_index(drop=True)
 
     def stack(self, frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
         """Such tables, one below the other; the words of all of them are the categories of each column."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from audit.disk import whole
 from audit.errors import InputError
+from audit.machine import return_freed
 from audit.records import Column, Table
 
 if TYPE_CHECKING:
@@ -49,11 +50,15 @@ def read_table(folder: Path, table: Table, *, without: Collection[str] = ()) -> 
                 for column in table.columns
                 if column.name in known
             }
-        return table.frame(pd.DataFrame(columns))
+        frame = table.frame(pd.DataFrame(columns, copy=False))
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InputError(f"{path}: the file is damaged ({error})") from error
     except KeyError as error:
         raise InputError(f"{path}: the file is damaged, column {error} is missing") from error
+    del columns
+    if count > ROWS_AT_ONCE:
+        return_freed()
+    return frame
 
 
 def with_texts(folder: Path, table: Table, frame: pd.DataFrame, *, of: Collection[str]) -> pd.DataFrame:

@@ -64,3 +64,29 @@ def test_memory_grows_by_little_with_each_prompt(runs: tuple[Seen, Seen]) -> Non
 def test_the_time_a_prompt_takes_does_not_grow(runs: tuple[Seen, Seen]) -> None:
     few, many = runs
     assert many.seconds / many.prompts < 3 * few.seconds / few.prompts
+
+
+HELD = """
+import gc, weakref
+from importlib import import_module
+
+class Table:
+    pass
+
+def caller():
+    mine = Table()
+    import_module(MODULE)._shap()
+    return weakref.ref(mine)
+
+left = caller()
+gc.collect()
+print(left() is None)
+"""
+
+
+def test_a_library_that_explains_holds_nothing_of_those_who_had_it_imported() -> None:
+    script = HELD.replace("MODULE", '"audit.attribution.shap_values"')
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=300, cwd=HERE.parent
+    )
+    assert done.stdout == "True\n", done.stderr

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from audit.catalogue import imported_apart
 from audit.games import all_coalitions, own_random_numbers
 from audit.linear import shapley_weights, walk_weights
 from audit.playing import credits_of_each, gains, one_game
@@ -297,8 +298,7 @@ def _shap() -> Any:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", category=PendingDeprecationWarning)
-        import shap
-    return shap
+        return imported_apart("shap")
 
 
 @cache
