@@ -53,6 +53,7 @@ def _rows(one: Played, what: tuple[str, str], credits: Sequence[Credit]) -> list
         "prompt_id": "",
         "method": "shap",
         "metric": "choice_logit",
+        "reason": "",
         "spans": "[]",
         "error": 0.0,
     }

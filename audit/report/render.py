@@ -8,14 +8,18 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, cast
 
 from audit import catalogue
+from audit.errors import InputError
 from audit.harmless import visible
 from audit.protocols import Section
 from audit.records import Run
 from audit.report import SECTIONS, facts, numbers
 from audit.report.wording import VERDICT_SYMBOLS, VERDICT_WORDS
+from audit.report.worked import worked
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+
+ALL_WORDS = 1000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +50,28 @@ def render(run: Run) -> str:
         folder=PurePath(run.folder).name,
         complete=facts.complete(run),
         cues=facts.only_cues(run),
+    )
+
+
+def render_pair(run: Run, pair_id: str) -> str:
+    """One explained pair as an HTML document, with all of its words; InputError where the run does not explain it."""
+    from markupsafe import Markup
+
+    pair = worked(run, pair_id, most_words=ALL_WORDS)
+    if pair is None:
+        raise InputError(f"{pair_id}: this run has no explanation of a pair with that id")
+    style = Markup((catalogue.shipped("templates") / "style.css").read_text(encoding="utf-8"))
+    return (
+        _environment()
+        .get_template("pair.html.j2")
+        .render(
+            pair=pair,
+            style=style,
+            language="en",
+            model=numbers.exact(facts.model_name(run), "model", "name"),
+            suite=numbers.exact(facts.text(run.suite, "title"), "suite", "title"),
+            root=numbers.exact(facts.text(run.manifest, "root"), "manifest", "root"),
+        )
     )
 
 

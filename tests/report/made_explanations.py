@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from made_answers import Tables
+from made_quality import interactions
 from made_rows import Rows, attribution_row
 
 
@@ -22,7 +23,8 @@ def explained(tables: Tables, rng: np.random.Generator) -> Rows:
         pair = pairs[row["pair_id"]]
         sample = "largest" if place < len(largest) else "random"
         shown = (row, prompts[pair["a"]], prompts[pair["b"]])
-        found += _swap_game(shown, sample) + _gap_game(shown, sample, rng)
+        swap = _swap_game(shown, sample)
+        found += swap + interactions(swap) + _gap_game(shown, sample, rng)
         for side in ("a", "b"):
             for method in ("shap", "lime"):
                 found += _removal_game(shown, (side, method, sample), rng, reliable=place != 1)

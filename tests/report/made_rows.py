@@ -103,6 +103,7 @@ def attribution_row(pair_id: str, side: str, game: str, method: str, **values: A
         "total": 0.0,
         "operator": "counterpart",
         "rows": 4,
+        "partner": -1,
         "reliable": True,
         "reason": "",
         **values,

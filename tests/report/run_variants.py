@@ -44,6 +44,7 @@ def empty_run() -> Run:
             "classical",
             "judged",
             "carriers",
+            "quality",
         )
     }
     return replace(

@@ -13,6 +13,7 @@ from made_answers import Tables, add_cell
 from made_documents import AXES, FINISHED_AT, manifest_of, plan_of, policy, suite_of
 from made_explanations import explained
 from made_extras import annexed_policy, classical, interactions, judged, looks, subgroups
+from made_quality import carried, quality
 from made_rows import Rows, effect_row, finding_of, group_row
 
 from audit.records import (
@@ -22,6 +23,7 @@ from audit.records import (
     GROUPS,
     PAIRS,
     PROMPTS,
+    QUALITY,
     RESPONSES,
     SCORES,
     Exclusion,
@@ -62,6 +64,8 @@ def make_run(*, templates: int = 10, seed: int = 7, axes: Mapping[str, Mapping[s
         subgroups=subgroups(),
         classical=classical(effects),
         judged=judged(),
+        quality=QUALITY.frame(quality(attributions)),
+        carriers=carried(list(axes), np.random.default_rng(seed)),
         looks=looks(),
         excluded=(
             Exclusion(

@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from made_rows import effect_row
 from page import all_of, parsed, tag, texts, words
@@ -178,22 +179,66 @@ def test_every_printed_value_of_a_group_is_the_value_of_its_record(run: Run, pag
 
 def test_every_printed_credit_and_score_is_the_value_of_its_record(run: Run, page: Any) -> None:
     credits = {
-        f"{row['attribution_id']}/{row['player']}": row["value"] for row in facts.rows(run.attributions)
+        f"{row['attribution_id']}/{row['player']}"
+        + (f"/{row['partner']}" if row["partner"] >= 0 else ""): row
+        for row in facts.rows(run.attributions)
     }
     deltas = {(row["pair_id"], row["metric"]): row for row in facts.rows(run.deltas)}
     for record, field, text in printed_values(page):
         if record in credits:
-            assert agrees(text, float(credits[record])), (record, text)
+            assert agrees(text, float(credits[record][field])), (record, text)
         rows = [row for (pair, _), row in deltas.items() if pair == record]
         if rows and field in ("value_a", "value_b", "delta"):
             assert any(agrees(text, float(row[field])) for row in rows)
 
 
+def test_every_printed_mean_credit_and_share_is_the_value_of_its_record(run: Run, page: Any) -> None:
+    carriers = {row["carrier_id"]: row for row in facts.rows(run.carriers)}
+    found = [each for each in printed_values(page) if each[0] in carriers]
+    assert {field for _, field, _ in found} >= {
+        "estimate",
+        "low",
+        "high",
+        "share",
+        "share_low",
+        "p_adjusted",
+        "pairs",
+    }
+    for record, field, text in found:
+        assert agrees(text, float(carriers[record][field])), (record, field, text)
+
+
+def test_every_printed_criterion_is_the_value_of_its_record(run: Run, page: Any) -> None:
+    checks = {
+        f"{row['attribution_id']}/{row['criterion']}/{row['method']}": row for row in facts.rows(run.quality)
+    }
+    found = [each for each in printed_values(page) if each[0] in checks and each[1] == "value"]
+    assert len(found) > 100
+    for record, field, text in found:
+        assert agrees(text, float(checks[record][field])), (record, text)
+
+
+def test_only_words_that_are_told_from_zero_are_called_triggers(run: Run, page: Any) -> None:
+    told = {row["carrier_id"]: row["told"] for row in facts.rows(run.carriers) if row["game"] == "gap"}
+    section = next(each for each in all_of(page, "section") if each.get("id") == "triggers")
+    called = set()
+    for row in all_of(section, "tr"):
+        records = {each.get("data-record") for each in row.iter()} & set(told)
+        if records:
+            assert ("trigger" in words(row).split()) == told[records.pop()]
+            called.add("trigger" in words(row).split())
+    assert called == {True, False}
+
+
 def test_the_credits_of_a_swap_game_add_up_to_the_printed_difference(run: Run, page: Any) -> None:
     swap = run.attributions[run.attributions["game"] == "swap"]
-    sums = swap.groupby("pair_id")["value"].sum()
-    assert len(sums) == 8
-    for table in (table for table in all_of(page, "table") if table.get("class") == "swap"):
+    sums = swap[swap["partner"] < 0].groupby("pair_id")["value"].sum()
+    together = swap[swap["partner"] >= 0].groupby("pair_id")["value"].sum()
+    np.testing.assert_allclose(together, sums[together.index])
+    assert len(sums) == 8 and len(together) > 2
+    tables = [table for table in all_of(page, "table") if (table.get("class") or "").startswith("swap")]
+    assert len(tables) == len(sums) + len(together)
+    for table in tables:
         record = next(
             each.get("data-record") for each in all_of(table, "tfoot")[0].iter() if each.get("data-record")
         )

@@ -1,32 +1,30 @@
-"""What triggers a difference: strata, words of the context, and the credit that the group's words receive."""
+"""What triggers a difference: slots that carry it, strata, words of the context, the credit of the group's words."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from audit.records import ALL, Run
-from audit.report import facts, numbers, scales
+from audit.report import carried, facts, numbers, scales
 from audit.report.facts import Row
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 MOST_METRICS = 2
 MOST_STRATA = 8
-MOST_WORDS = 10
 
 
 def section(run: Run) -> Mapping[str, object]:
-    """Strata, trigger words and attribution effects; left out where the run has none of them."""
-    strata, words, credits = _strata(run), _words(run), _credits(run)
-    if not (strata or words or credits):
+    """Slots, strata, trigger words and attribution effects; left out where the run has none of them."""
+    strata, credits = _strata(run), _credits(run)
+    slots, words = carried.slots(run), carried.words(run)
+    if not (strata or words or credits or slots):
         return {}
     return {
         "title": "What triggers a difference",
         "stratum": str(run.suite.get("stratum") or "stratum"),
+        "slots": slots,
         "strata": strata,
         "words": words,
+        "lost": carried.lost(run),
         "credits": credits,
     }
 
@@ -67,45 +65,6 @@ def _effect_line(run: Run, row: Row) -> Mapping[str, object]:
         "interval": scales.span(row),
         "pairs": numbers.count(float(row["pair_count"]), record, "pair_count"),
         "p": numbers.probability(float(row["p_adjusted"]), (record, "p_adjusted")),
-    }
-
-
-def _words(run: Run) -> list[Mapping[str, object]]:
-    gap = run.attributions[(run.attributions["game"] == "gap") & run.attributions["value"].notna()]
-    if not len(gap):
-        return []
-    mine = run.pairs.loc[run.pairs["pair_id"].isin(gap["pair_id"]), ["pair_id", "axis", "group_a", "group_b"]]
-    pairs = mine.drop_duplicates("pair_id")
-    joined = gap.merge(pairs, on="pair_id")
-    joined = joined.assign(size=joined["value"].abs())
-    keys = ["axis", "group_a", "group_b", "slot", "text_b"]
-    mean = joined.groupby(keys, sort=True).agg(
-        n=("value", "size"), value=("value", "mean"), size=("size", "mean")
-    )
-    table = mean.reset_index()
-    return [
-        _word_table(run, str(axis), table[table["axis"] == axis]) for axis in dict.fromkeys(table["axis"])
-    ]
-
-
-def _word_table(run: Run, axis: str, table: pd.DataFrame) -> Mapping[str, object]:
-    ranked = table.sort_values(["size", "text_b"], ascending=[False, True], kind="stable")
-    return {
-        "heading": facts.axis_title(run, axis),
-        "rows": [_word_line(run, row) for row in facts.rows(ranked.head(MOST_WORDS))],
-        "cut": len(ranked) > MOST_WORDS,
-    }
-
-
-def _word_line(run: Run, row: Row) -> Mapping[str, object]:
-    record = "gap/" + "/".join(str(row[key]) for key in ("axis", "group_a", "group_b", "slot", "text_b"))
-    return {
-        "word": str(row["text_b"]),
-        "slot": str(row["slot"]) or "word",
-        "contrast": facts.contrast(run, row),
-        "n": numbers.count(float(row["n"]), record, "n"),
-        "value": scales.credit(float(row["value"]), (record, "value")),
-        "size": numbers.plain(float(row["size"]), (record, "size")),
     }
 
 
