@@ -149,7 +149,8 @@ def _pairs_of(row: Any, metric: str, baseline: Run, candidate: Run) -> pd.DataFr
     both = mine.rename(columns={"delta": "after"}).merge(
         before[["pair_id", "delta"]].rename(columns={"delta": "before"}), on="pair_id"
     )
-    return both[both["before"].notna() & both["after"].notna()]
+    known: pd.DataFrame = both[both["before"].notna() & both["after"].notna()]
+    return known
 
 
 def _with_answers(parts: Sequence[pd.DataFrame], baseline: Run, candidate: Run) -> pd.DataFrame:

@@ -67,10 +67,11 @@ def compare(baseline: Run | Baseline, candidate: Run, *, policy: Policy | None =
     table = _with_lonely(
         table, baseline, candidate, ids=(one.plan, other.plan), decided=both.loc[decided, "effect_id"]
     )
+    more = _details(baseline, candidate, table, rules.alpha)
     return Comparison(
         baseline=one, candidate=other, paired=paired, alpha=rules.alpha, count=count,
-        changes=_changes(table), table=table,
-        **_details(baseline, candidate, table, rules.alpha), refused=_summed(refused[decided]),
+        changes=_changes(table), table=table, flips=more["flips"], flip_counts=more["flip_counts"],
+        movers=more["movers"], credits=more["credits"], utility=more["utility"], refused=_summed(refused[decided]),
         notes=(*remarks(one, other), *(() if paired else (UNPAIRED,))),
     )  # fmt: skip
 

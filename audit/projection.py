@@ -105,6 +105,11 @@ def _log_softmax(
         part = states[rows[start : start + step], positions[start : start + step]]
         logits = part if layer is None else layer(part)
         first = start
-        for few_logits in logits.split(some):
+        for few_logits in _parts(logits, some):
             yield first, few_logits.float().log_softmax(-1)
             first += some
+
+
+def _parts(logits: Tensor, size: int) -> Iterator[Tensor]:
+    """The rows, so many at a time."""
+    return (logits[start : start + size] for start in range(0, len(logits), size))
