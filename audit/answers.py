@@ -10,6 +10,7 @@ import numpy as np
 
 from audit import stats
 from audit.kinds import kind_of
+from audit.matched import known_kind
 from audit.measures import codes_of, sample_of
 from audit.records import ALL, FLIP_COUNTS, FLIPS, MOVERS, UTILITY, Run
 from audit.stats import Floats
@@ -111,7 +112,8 @@ def movers(baseline: Run, candidate: Run, table: pd.DataFrame) -> pd.DataFrame:
     that can be ordered.
     """
     parts = []
-    for row in table[table["decision"] & table["difference"].notna()].to_dict("records"):
+    known = table["metric"].map(lambda name: known_kind(name) is not None)
+    for row in table[table["decision"] & table["difference"].notna() & known].to_dict("records"):
         metric = _graded(str(row["metric"]), baseline, candidate)
         mine = _pairs_of(row, metric, baseline, candidate)
         change = (mine["after"] - mine["before"]).to_numpy(float)

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audit.growth import Ends, Told, told
-from audit.kinds import kind_of
-from audit.matched import Block
+from audit.matched import Block, known_kind
 from audit.policy import Policy
 from audit.records import ChangeStatus
 
@@ -101,7 +100,8 @@ def status_of(case: Case) -> tuple[ChangeStatus, str]:
 def _outside_noise(case: Case, status: ChangeStatus) -> tuple[ChangeStatus, str]:
     """Worse or better, unless pairs of one group changed as much."""
     row = case.row
-    if row["design"] != "paired" or kind_of(row["metric"]).unsigned:
+    kind = known_kind(row["metric"])
+    if row["design"] != "paired" or (kind is not None and kind.unsigned):
         return status, ""
     if np.isnan(row["noise"]):
         return (

@@ -14,8 +14,7 @@ from audit.became import cases_of, status_of
 from audit.changed import Numbers, Rules, numbers
 from audit.comparable import compared, metric_refusals, refusal, remarks, require_two
 from audit.credits import credit_changes
-from audit.kinds import kind_of
-from audit.matched import Block, blocks
+from audit.matched import Block, blocks, known_kind
 from audit.policy import Policy
 from audit.records import (
     CHANGES,
@@ -37,6 +36,8 @@ if TYPE_CHECKING:
 
     Flags = NDArray[np.bool_]
 
+ROUNDED = 1e-5
+"""Numbers of a baseline file are rounded to six digits."""
 UNPAIRED = (
     "compared with a baseline file: the pairs of the baseline are not at hand, so changes come from the intervals of "
     "both runs as if they were independent; where versions answer alike, their intervals are wider than pair by pair"
@@ -143,7 +144,7 @@ def _limit_differs(both: pd.DataFrame) -> Flags:
         (both[name].to_numpy(float), both[f"{name}_before"].to_numpy(float))
         for name in ("limit_low", "limit_high")
     ]
-    same = [(one == other) | (np.isnan(one) & np.isnan(other)) for one, other in sides]
+    same = [np.isclose(one, other, rtol=ROUNDED, atol=0, equal_nan=True) for one, other in sides]
     return np.asarray(~(same[0] & same[1]), bool)
 
 
@@ -224,12 +225,8 @@ def _table(
 
 
 def _signless(metric: str) -> bool:
-    from audit.errors import InputError
-
-    try:
-        return kind_of(metric).signless
-    except InputError:
-        return False
+    kind = known_kind(metric)
+    return kind is not None and kind.signless
 
 
 # ------------------------------------------------------------- new and gone

@@ -88,7 +88,7 @@ def blocks(baseline: Run, candidate: Run, both: pd.DataFrame) -> list[Block]:
     groups = _groups(both)
     found = []
     for metric, place in _by_metric(both):
-        kind = _known(metric)
+        kind = known_kind(metric)
         if kind is None or metric in corrected or len(kind.differs_in) > 1:
             continue
         for numbers in _alike(both.iloc[place], place):
@@ -129,7 +129,7 @@ def _alike(rows: pd.DataFrame, place: Ints) -> Iterator[Ints]:
             yield place[mine]
 
 
-def _known(metric: str) -> Kind | None:
+def known_kind(metric: str) -> Kind | None:
     """The metric, if the program has it: a run may have been made with metrics of another package."""
     try:
         return kind_of(metric)

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from audits import decide, make_suite
 from made_runs import on_disk, run_of
-from test_compare import logit, scores
+from test_compare import logit, rates, scores
 from typer.testing import CliRunner
 
 from audit.baselinefile import baseline_of, read_baseline, write_baseline
@@ -131,6 +132,16 @@ def test_a_baseline_file_gives_wider_intervals_than_the_pairs(tmp_path: Path) ->
         compare(baseline_of(logit(0.0, "low", own=1, templates=25)), two).changes[0].status
         == "not_comparable"
     )
+
+
+def test_limits_on_ratios_are_the_same_after_they_were_rounded(tmp_path: Path) -> None:
+    suite = make_suite(metrics=("selection_rate", "impact_ratio"), decision=(decide("impact_ratio"),))
+    one, two = (
+        run_of(rates(shift, own=own), name, suite=suite) for shift, own, name in ((0, 1, "a"), (1.5, 2, "b"))
+    )
+    write_baseline(baseline_of(one), tmp_path / "baseline.json")
+    row = compare(read_baseline(tmp_path / "baseline.json"), two).table.iloc[0]
+    assert row["status"] == "worse" and row["scale"] == "log_ratio"
 
 
 def test_the_run_of_a_baseline_file_is_taken_where_it_lies_beside(

@@ -38,12 +38,18 @@ def against_itself(data: Path, model: str, *, splits: int, seed: int) -> Told:
     order = rng.random((splits, *scores.shape)).argsort(axis=-1)
     shuffled = np.take_along_axis(np.broadcast_to(scores, order.shape), order, axis=-1)
     middle = scores.shape[-1] // 2
-    halves = [np.nanmean(part, axis=-1) for part in (shuffled[..., :middle], shuffled[..., middle:])]
+    halves = [_mean(part) for part in (shuffled[..., :middle], shuffled[..., middle:])]
     before, after = (_deltas(half, cues) for half in halves)
     ends = [_interval(values, len(cues)) for values in (after - before, after + before)]
     return told(
         Ends(low=ends[0][0], high=ends[0][1], total_low=ends[1][0], total_high=ends[1][1]), -LIMIT, LIMIT
     )
+
+
+def _mean(repeats: Floats) -> Floats:
+    """Mean over the repeats that have a value, NaN where none has."""
+    known = np.isfinite(repeats)
+    return stats.ratio(np.where(known, repeats, 0.0).sum(axis=-1), known.sum(axis=-1))
 
 
 def _deltas(half: Floats, cues: list[str]) -> Floats:
