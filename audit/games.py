@@ -61,11 +61,15 @@ class Removed:
     pieces: tuple[Piece, ...]
     owners: tuple[int, ...]
     """Number of the player of each piece; -1 for pieces that are always present."""
+    bits: tuple[int, ...]
+    """The pieces of each player, as bits."""
     off: str
 
     def key(self, mask: Sequence[bool]) -> Key:
         """What tells the texts of this prompt apart, in whatever game."""
-        absent = sum(1 << n for n, owner in enumerate(self.owners) if owner >= 0 and not mask[owner])
+        absent = 0
+        for present, bits in zip(mask, self.bits, strict=True):
+            absent |= 0 if present else bits
         return id(self.prompt), absent
 
     def __call__(self, mask: Sequence[bool]) -> Prompt:
@@ -148,7 +152,11 @@ def _removed(
     prompt: Prompt, pieces: Sequence[Piece], players: Sequence[Player], mask_text: str | None
 ) -> Removed:
     return Removed(
-        prompt=prompt, pieces=tuple(pieces), owners=_owners(len(pieces), players), off=mask_text or ""
+        prompt=prompt,
+        pieces=tuple(pieces),
+        owners=_owners(len(pieces), players),
+        off=mask_text or "",
+        bits=tuple(sum(1 << member for member in player.members) for player in players),
     )
 
 
