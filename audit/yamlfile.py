@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from audit.errors import InputError, Problem
+from audit.jsonnodes import json_node
 from audit.yamlnodes import Node, read_nodes, remember, seen
 
 MAX_BYTES = 1_000_000
@@ -57,7 +58,7 @@ def read_yaml(path: Path, *, what: str) -> YamlFile:
     data = _bytes(path, what)
     text = _decoded(data, path, what)
     problems: list[Problem] = []
-    root = read_nodes(text, file=str(path), problems=problems)
+    root = json_node(text) or read_nodes(text, file=str(path), problems=problems)
     refused = frozenset((problem.line, problem.column) for problem in problems)
     digest = hashlib.sha256(data).hexdigest()
     file = YamlFile(path=path, digest=digest, root=root, problems=problems, refused=refused)
