@@ -52,9 +52,11 @@ def carriers(attributions: pd.DataFrame, pairs: pd.DataFrame, *, alpha: float) -
     sampled = attributions[attributions["in_random"]]
     found: list[pd.DataFrame] = []
     for game in ("swap", "gap"):
-        rows = _one_method(sampled[sampled["game"] == game])
+        mine = sampled[sampled["game"] == game]
+        rows = _one_method(mine[mine["partner"] < 0])
+        together = mine[(mine["partner"] >= 0) & (mine["partner"] != mine["player"])]
         if len(rows):
-            found.append(_rows(_field(game, rows, pairs), str(rows["metric"].iloc[0]), alpha=alpha))
+            found.append(_rows(_field(game, rows, together, pairs), str(rows["metric"].iloc[0]), alpha=alpha))
     return CARRIERS.frame(pd.concat(found, ignore_index=True) if found else ())
 
 
@@ -67,8 +69,10 @@ def _one_method(rows: pd.DataFrame) -> pd.DataFrame:
 # ------------------------------------------------------------- what was explained
 
 
-def _field(game: str, rows: pd.DataFrame, pairs: pd.DataFrame) -> _Field:
+def _field(game: str, rows: pd.DataFrame, together: pd.DataFrame, pairs: pd.DataFrame) -> _Field:
     """The pairs of a game with their credits; pairs without credits that add up are lost, and counted."""
+    import pandas as pd
+
     known = pairs.loc[pairs["pair_id"].isin(rows["pair_id"]), ["pair_id", *PLACE]].astype("str")
     known = known.drop_duplicates("pair_id").sort_values("pair_id").set_index("pair_id")
     each = rows.groupby("pair_id")
@@ -77,8 +81,10 @@ def _field(game: str, rows: pd.DataFrame, pairs: pd.DataFrame) -> _Field:
     misses = ~((sums["credit"] - sums["total"]).abs() <= ADDITIVITY * sums["total"].abs().clip(lower=1.0))
     known = known.assign(lost=misses, unreliable=~misses & ~sums["reliable"].astype(bool)).reset_index()
     number = dict(zip(known["pair_id"], range(len(known)), strict=True))
-    used = rows[rows["pair_id"].isin(known.loc[~known["lost"], "pair_id"])]
+    used = pd.concat([rows, together[together["value"].notna()]])
+    used = used[used["pair_id"].isin(known.loc[~known["lost"], "pair_id"])]
     credits = used[["slot"]].assign(
+        together=used["partner"] >= 0,
         pair=used["pair_id"].map(number).astype(np.intp), text=[_plain(text) for text in used["text_b"]],
         value=used["value"].where(used["value"].abs() > NOTHING, 0.0),
     )  # fmt: skip
@@ -94,11 +100,13 @@ def _items(game: str, credits: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFram
     """What has credit in each pair: slots and their sum; or slot values, words, the pair's stratum, and their sum."""
     import pandas as pd
 
+    single = credits[~credits["together"]]
     whole: pd.DataFrame = (
-        credits.groupby("pair", as_index=False)["value"].sum().assign(kind="all", slot="", text="")
+        single.groupby("pair", as_index=False)["value"].sum().assign(kind="all", slot="", text="")
     )
     if game == "swap":
-        return pd.concat([whole, credits.assign(kind="slot", text="")], ignore_index=True)
+        kind = np.where(credits["together"], "interaction", "slot")
+        return pd.concat([whole, credits.assign(kind=kind, text="")], ignore_index=True)
     named = credits.assign(kind=np.where(credits["slot"] == "", "word", "value"))
     by_stratum = whole.assign(kind="stratum", text=pairs["stratum"].to_numpy()[whole["pair"]])
     return pd.concat([whole, by_stratum[by_stratum["text"] != ""], named], ignore_index=True)
@@ -214,7 +222,7 @@ def _shares(field: _Field, entries: pd.DataFrame, effect: Ints, table: pd.DataFr
     """Swap game: summed credits / summed differences with its jackknife interval; else, or untold, NaN."""
     shown = {name: np.full(len(table), np.nan) for name in ("share", "share_low", "share_high")}
     whole = table[(table["kind"] == "all") & table["told"]].set_index("contrast")
-    mine = ((table["kind"] != "all") & table["contrast"].isin(whole.index)).to_numpy(bool)
+    mine = ((table["kind"] == "slot") & table["contrast"].isin(whole.index)).to_numpy(bool)
     if field.game != "swap" or not mine.any():
         return shown
     totals = entries[entries["kind"] == "all"].set_index(["contrast", "pair"])["value"]
@@ -280,5 +288,5 @@ def _remarks(row: Mapping[Hashable, Any], *, share: bool) -> Iterator[str]:
         yield NOT_TOLD
     if 1 < row["names"] < MIN_NAMES:
         yield "for these names"
-    if share and row["kind"] != "all" and not np.isfinite(row["share"]):
+    if share and row["kind"] == "slot" and not np.isfinite(row["share"]):
         yield "no share, because the difference itself is not told from zero"

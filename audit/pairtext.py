@@ -39,6 +39,8 @@ def explained(console: Console, run: Run, pair_id: str) -> None:
         console,
         f"{pair['metric']}: a {values['a'].text}, b {values['b'].text}, difference {pair['delta'].text} {pair['unit']}",
     )
+    if pair["flipped"]:
+        say(console, f"the decision changed: only {pair['flipped']} got the favourable one")
     for doubt in pair["doubts"]:
         say(console, f"NOT RELIABLE  {doubt}")
     for side in pair["sides"]:

@@ -540,7 +540,8 @@ CARRIERS = _table(
     group_b=("str", "group"),
     kind=(
         "str",
-        "swap: all (the whole difference), slot; gap: all (all words around the group's), stratum, value (of a slot), "
+        "swap: all (the whole difference), slot, interaction (what two slots do together beyond what each does alone; half "
+        "of it is in the credit of either); gap: all (all words around the group's), stratum, value (of a slot), "
         "word, other_values and other_words (the rare ones together)",
     ),
     slot=("str", "slot; empty for words, strata and the whole"),

@@ -21,6 +21,8 @@ class Played:
 
     swap: Sequence[Credit] = ()
     gap: Sequence[Credit] = ()
+    together: Sequence[Credit] = ()
+    """What two slots do together in the swap game; already in their credits."""
     template: str = "t0"
     name: str = "p0"
     stratum: str = ""
@@ -43,6 +45,8 @@ def tables(played: Sequence[Played]) -> tuple[pd.DataFrame, pd.DataFrame]:
         pairs.append({"pair_id": pair_id, "name": one.name, "stratum": one.stratum, **place, **sides})
         for game, credits in (("swap", one.swap), ("gap", one.gap)):
             attributions += _rows(one, (pair_id, game), credits)
+        both = _rows(one, (pair_id, "swap"), one.together)
+        attributions += [{**row, "method": "shap_interactions", "partner": 7} for row in both]
     return ATTRIBUTIONS.frame(attributions), PAIRS.frame(pairs)
 
 
@@ -54,6 +58,7 @@ def _rows(one: Played, what: tuple[str, str], credits: Sequence[Credit]) -> list
         "method": "shap",
         "metric": "choice_logit",
         "reason": "",
+        "partner": -1,
         "spans": "[]",
         "error": 0.0,
     }

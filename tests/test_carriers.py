@@ -86,6 +86,17 @@ def test_a_slot_that_reads_the_same_in_a_pair_counts_as_zero_there() -> None:
     assert (row["estimate"], row["pairs"]) == (0.5, 10)
 
 
+def test_what_two_slots_do_together_has_a_row_that_changes_no_other() -> None:
+    both = [("name × pronoun", "Ann × she", 0.25)]
+    played = [replace(each, together=both[: number % 2]) for number, each in enumerate(audit_of())]
+    table = found(played, game="swap")
+    row = one(table, kind="interaction")
+    assert (row["slot"], row["pairs"], row["estimate"]) == ("name × pronoun", 16, pytest.approx(0.125))
+    assert np.isnan(row["share"])
+    plain = found(audit_of(), game="swap")
+    np.testing.assert_allclose(table.loc[table["kind"] != "interaction", "estimate"], plain["estimate"])
+
+
 def test_only_the_random_sample_counts() -> None:
     chosen = replace(audit_of()[0], swap=[("name", "Ann", 99.0)], gap=[("", "huge", 99.0)], in_random=False)
     pd.testing.assert_frame_equal(found([*audit_of(), chosen]), found(audit_of()))

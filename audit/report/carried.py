@@ -46,7 +46,9 @@ def _slot_line(run: Run, row: Row) -> Mapping[str, object]:
     whole = row["kind"] == "all"
     return {
         "label": facts.contrast(run, row) if whole else "",
-        "slot": KINDS["all"] if whole else str(row["slot"]),
+        "slot": KINDS["all"]
+        if whole
+        else f"{row['slot']}{' together' if row['kind'] == 'interaction' else ''}",
         "whole": whole,
         "comparison": facts.contrast(run, row),
         **_figures(row),
@@ -57,7 +59,7 @@ def _slot_line(run: Run, row: Row) -> Mapping[str, object]:
 def _share(row: Row) -> Sentence:
     """The share with its interval, or why there is none."""
     if not math.isfinite(float(row["share"])):
-        return ("none: difference not told from zero",) if row["kind"] == "slot" else ("none",)
+        return ("none: difference not told from zero",) if row["kind"] == "slot" else ("in the slots",)
     ends = [
         numbers.percent(float(row[f"share_{end}"]), (_record(row), f"share_{end}")) for end in ("low", "high")
     ]

@@ -19,6 +19,9 @@ SAMPLES: Mapping[str, str] = {
 }
 METHODS: Mapping[str, str] = {"shap": "SHAP", "lime": "LIME"}
 MOST_WORDS = 5
+DECISION = "selection_rate"
+MOSTLY = 0.5
+"""With repeats a decision counts as changed where the rate of the favourable one moves by at least this much."""
 
 
 def worked(run: Run, pair_id: str, *, most_words: int = MOST_WORDS) -> Mapping[str, object] | None:
@@ -43,6 +46,7 @@ def worked(run: Run, pair_id: str, *, most_words: int = MOST_WORDS) -> Mapping[s
             side: scales.score(metric, float(delta[f"value_{side}"]), (pair_id, f"value_{side}"))
             for side in ("a", "b")
         },
+        "flipped": _flipped(run, pair_id),
         "delta": scales.score_change(metric, float(delta["delta"]), (pair_id, "delta")),
         "unit": scales.change_unit(metric),
         "sides": [_side(run, pair, side, rows, most_words) for side in ("a", "b")],
@@ -51,6 +55,14 @@ def worked(run: Run, pair_id: str, *, most_words: int = MOST_WORDS) -> Mapping[s
         "doubts": _doubts(rows),
         "quality": checks.lines(run, pair_id, rows),
     }
+
+
+def _flipped(run: Run, pair_id: str) -> str:
+    """Which side alone got the favourable decision; empty where both or none did, or there are no decisions."""
+    mine = run.deltas[(run.deltas["pair_id"] == pair_id) & (run.deltas["metric"] == DECISION)]
+    if not len(mine) or not abs(float(mine["delta"].iloc[0])) >= MOSTLY:
+        return ""
+    return "b" if float(mine["delta"].iloc[0]) > 0 else "a"
 
 
 def main_method(rows: Sequence[Row]) -> list[Row]:
@@ -85,7 +97,7 @@ def _with_error(row: Row) -> Sentence:
     error = float(row["error"])
     if not math.isfinite(error) or error <= 0:
         return (credit(row),)
-    return (credit(row), " ± ", numbers.plain(error, _record(row, "error")))
+    return (credit(row), " ± ", numbers.plain(error, _record(row, "error"), beside=[0.0]))
 
 
 def _side(run: Run, pair: Row, side: str, rows: Sequence[Row], most: int) -> Mapping[str, object]:

@@ -166,6 +166,16 @@ def test_how_pairs_were_chosen_is_counted_in_words(run: Run) -> None:
     assert "Agreement with a model of random weights, shap" in text
 
 
+def test_a_changed_decision_is_said_with_the_side_that_got_the_favourable_one(run: Run) -> None:
+    pair_id = pair_with(run)
+    mine = (run.deltas["pair_id"] == pair_id) & (run.deltas["metric"] == "selection_rate")
+    for delta, words_of in ((-1.0, "only a got the favourable one"), (1.0, "only b got the favourable one")):
+        changed = replace(run, deltas=run.deltas.assign(delta=run.deltas["delta"].where(~mine, delta)))
+        assert words_of in words(printed(changed, pair_id)) and words_of in said(changed, pair_id)
+    same = replace(run, deltas=run.deltas.assign(delta=run.deltas["delta"].where(~mine, 0.0)))
+    assert "decision changed" not in words(printed(same, pair_id))
+
+
 def test_hostile_words_stay_words(run: Run) -> None:
     evil = "<b>x</b>\u202e"
     changed = replace(run, attributions=run.attributions.assign(text_b=evil, text_a=evil))

@@ -62,14 +62,13 @@ def _how_chosen(by_pair: Mapping[str, Sequence[Row]]) -> Sentence:
 
 
 def _chosen(by_pair: Mapping[str, Sequence[Row]]) -> list[str]:
-    """The largest of each sample; the random sample in even steps, so that it is not the variants of one text."""
+    """The largest of each sample; of the random sample some in the order of their ids, which are hashes."""
     found: list[str] = []
     for sample, most in MOST_OF.items():
         mine = [pair for pair, rows in by_pair.items() if rows[0]["sample"] == sample]
         found += sorted(mine, key=lambda pair: -_total(by_pair[pair]))[: min(most, MOST - len(found))]
-    rest = [pair for pair, rows in by_pair.items() if rows[0]["sample"] not in MOST_OF]
-    room = min(MOST - len(found), len(rest))
-    return found + [rest[place * len(rest) // room] for place in range(room)]
+    rest = sorted(pair for pair, rows in by_pair.items() if rows[0]["sample"] not in MOST_OF)
+    return found + rest[: MOST - len(found)]
 
 
 def _total(rows: Sequence[Row]) -> float:
