@@ -42,9 +42,10 @@ $(STAMP): pyproject.toml constraints.txt
 system: $(STAMP)
 	@$(RUN) sh .ci/pango $(BIN)/python
 
-demo: venv system ## audit both embedded models with the hiring suite
+demo: venv system ## audit both embedded models with the hiring suite, and compare them
 	$(RUN) $(BIN)/audit run suites/hiring.yaml --model reference:screening-v1 -o $(OUT)
 	$(RUN) $(BIN)/audit run suites/hiring.yaml --model reference:screening-v2 -o $(OUT)
+	$(RUN) $(BIN)/audit compare $(OUT)/hiring-screening-v1-???????? $(OUT)/hiring-screening-v2-???????? -o $(OUT)/hiring-v1-v2
 
 test: venv system ## run the tests (PYTEST_ARGS=-n0 for one process)
 	OMP_NUM_THREADS=1 $(RUN) $(BIN)/pytest $(PYTEST_ARGS)

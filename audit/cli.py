@@ -15,6 +15,7 @@ import typer
 
 from audit.disk import refused
 from audit.errors import AuditError, IncompleteError, InputError
+from audit.options import Gate, Json, Junit, Markdown, Pages, Sarif, Waivers
 from audit.stopping import stoppable
 
 app = typer.Typer(
@@ -69,15 +70,6 @@ Workers = Annotated[
 ]
 Gpus = Annotated[
     float, typer.Option("--gpus", metavar="F", help="Graphics cards of each worker, such as 1 or 0.5.")
-]
-Gate = Annotated[
-    bool,
-    typer.Option(
-        "--gate", help="End with 1 where the policy's gate is closed, with 3 where a run is incomplete."
-    ),
-]
-Waivers = Annotated[
-    Path | None, typer.Option("--waivers", metavar="FILE", help="Findings that somebody answers for (YAML).")
 ]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.", show_default=False)]
 
@@ -168,6 +160,10 @@ def run(
     ] = None,
     gate: Gate = False,
     waivers: Waivers = None,
+    markdown: Markdown = None,
+    junit: Junit = None,
+    sarif: Sarif = None,
+    json: Json = None,
 ) -> None:
     """Audit a model: ask, measure, explain, and write the report. The same command goes on after a stop."""
     from audit import console, gatekeeping, pipeline, progress
@@ -177,7 +173,8 @@ def run(
     from audit.runs import read_run
     from audit.suite import load_suite
 
-    gatekeeping.check(baseline, gate=gate, waivers=waivers, suites=suites)
+    wanted = gatekeeping.wanted(json=json, junit=junit, markdown=markdown, sarif=sarif)
+    gatekeeping.check(baseline, gate=gate, waivers=waivers, suites=suites, wanted=wanted)
     load_policy(policy)
     for suite in suites[1:]:  # the first is read right away
         load_suite(suite)
@@ -194,7 +191,7 @@ def run(
             console.say(console.out(), "This run was finished before; --again starts another.")
         incomplete |= not finished.manifest["complete"]
         if baseline is not None and not incomplete:
-            gatekeeping.compare([baseline, folder], policy=policy, waivers=waivers, gate=gate)
+            gatekeeping.compare([baseline, folder], policy=policy, waivers=waivers, gate=gate, to=wanted)
     if incomplete:
         raise IncompleteError("some answers are missing; the same command asks for them again")
 
@@ -365,11 +362,17 @@ def compare(
         str | None,
         typer.Option("--policy", metavar="NAME", help="Rules of the gate; the candidate's by default."),
     ] = None,
+    output: Pages = None,
+    markdown: Markdown = None,
+    junit: Junit = None,
+    sarif: Sarif = None,
+    json: Json = None,
 ) -> None:
     """Compare versions of a model pair by pair: worse, better, unchanged or undecided. Needs no model."""
     from audit import gatekeeping
 
-    gatekeeping.compare(versions, policy=policy, waivers=waivers, gate=gate)
+    wanted = gatekeeping.wanted(output, json=json, junit=junit, markdown=markdown, sarif=sarif)
+    gatekeeping.compare(versions, policy=policy, waivers=waivers, gate=gate, to=wanted)
 
 
 @baselines.command("set")

@@ -35,10 +35,10 @@ def render(run: Run) -> str:
     """The whole report as one HTML document."""
     from markupsafe import Markup
 
-    environment = _environment()
+    made = environment()
     style = Markup((catalogue.shipped("templates") / "style.css").read_text(encoding="utf-8"))
-    parts = [part for name in SECTIONS if (part := _part(environment, run, name)) is not None]
-    return environment.get_template("report.html.j2").render(
+    parts = [part for name in SECTIONS if (part := _part(made, run, name)) is not None]
+    return made.get_template("report.html.j2").render(
         parts=parts,
         style=style,
         language="en",
@@ -62,7 +62,7 @@ def render_pair(run: Run, pair_id: str) -> str:
         raise InputError(f"{pair_id}: this run has no explanation of a pair with that id")
     style = Markup((catalogue.shipped("templates") / "style.css").read_text(encoding="utf-8"))
     return (
-        _environment()
+        environment()
         .get_template("pair.html.j2")
         .render(
             pair=pair,
@@ -75,20 +75,21 @@ def render_pair(run: Run, pair_id: str) -> str:
     )
 
 
-def _part(environment: Environment, run: Run, name: str) -> Part | None:
+def _part(made: Environment, run: Run, name: str) -> Part | None:
     from markupsafe import Markup
 
     context = cast(Section, catalogue.load(SECTIONS, "sections", name))(run)
     if not context:
         return None
-    html = environment.get_template(f"sections/{name}.html.j2").render(context)
+    html = made.get_template(f"sections/{name}.html.j2").render(context)
     return Part(name=name, title=str(context["title"]), html=Markup(html))
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Templates that escape every text and know no missing value."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(
+    made = Environment(
         loader=FileSystemLoader(catalogue.shipped("templates")),
         autoescape=True,
         undefined=StrictUndefined,
@@ -96,8 +97,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(_globals())
-    return environment
+    made.globals.update(_globals())
+    return made
 
 
 def _globals() -> Mapping[str, object]:
