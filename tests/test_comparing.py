@@ -212,3 +212,24 @@ def test_a_newer_baseline_and_one_model_twice_are_noted() -> None:
 def test_gate_options_without_a_baseline_are_refused_before_anything_is_asked() -> None:
     code, text = said("run", "hiring", "--model", "reference:screening-v1", "--gate")
     assert code == 2 and "name a run or a baseline file with --baseline" in text
+
+
+def test_what_other_programs_and_people_read_is_written(folders: dict[str, Path], tmp_path: Path) -> None:
+    from xml.etree import ElementTree
+
+    files = {name: tmp_path / f"out.{name}" for name in ("json", "junit", "markdown", "sarif")}
+    options = [word for name, path in files.items() for word in (f"--{name}", str(path))]
+    names = [str(path) for path in list(folders.values())[:2]]
+    pages = tmp_path / "pages"
+    done = RUNNER.invoke(app, ["compare", *names, "-o", str(pages), *options])
+    assert done.exit_code == 0, done.output
+    assert done.output.count("written ") == 7
+    changes = [row for row in json.loads(files["json"].read_text())["changes"] if row["decision"]]
+    cases = list(ElementTree.parse(files["junit"]).getroot().iter("testcase"))
+    results = json.loads(files["sarif"].read_text())["runs"][0]["results"]
+    assert len(changes) == len(results) == len(cases) - 1 > 0
+    html = (pages / "comparison.html").read_text(encoding="utf-8")
+    assert all(f'data-record="{row["change_id"]}"' in html for row in changes)
+    assert files["markdown"].read_text(encoding="utf-8").startswith("### ")
+    again = RUNNER.invoke(app, ["compare", *names, "-o", names[0]])
+    assert isinstance(again.exception, InputError) and "folder of a run" in str(again.exception)
