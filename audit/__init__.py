@@ -7,7 +7,7 @@ One item of data flows one way, and the folder listing is that way:
 In Python: `audit.run("hiring", model="reference:screening-v1").findings`; docs/api.md has the rest.
 """
 
-from audit.api import OpenFinding, OpenPair, OpenRun, check, open, plan, run
+from audit.api import OpenComparison, OpenFinding, OpenPair, OpenRun, check, compare_runs, open, plan, run
 from audit.errors import AuditError, IncompleteError, InputError, MissingExtra
 from audit.records import Exclusion, Finding, ModelIdentity, Prompt, Question, Run
 from audit.runs import read_run
@@ -21,6 +21,7 @@ __all__ = [
     "InputError",
     "MissingExtra",
     "ModelIdentity",
+    "OpenComparison",
     "OpenFinding",
     "OpenPair",
     "OpenRun",
@@ -29,6 +30,7 @@ __all__ = [
     "Run",
     "__version__",
     "check",
+    "compare_runs",
     "open",
     "plan",
     "read_run",

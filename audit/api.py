@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audit.errors import InputError
-from audit.records import Finding, Progress, Run
+from audit.records import Comparison, Finding, Progress, Run
 from audit.runs import read_run
 
 if TYPE_CHECKING:
@@ -82,6 +82,27 @@ def open(folder: str | Path) -> OpenRun:
     ('hiring', 'reference:screening-v1', 9)
     """
     return OpenRun(folder)
+
+
+def compare_runs(
+    baseline: OpenRun | str | Path,
+    candidate: OpenRun | str | Path,
+    *,
+    policy: str | Path | None = None,
+    waivers: str | Path | None = None,
+) -> OpenComparison:
+    """What became of each finding of the baseline (a run or a baseline file) in the candidate, pair by pair.
+
+    The gate's outcome stands in it, by the rules of `policy`, by default of the candidate's own. Needs no model.
+    """
+    from audit.comparing import compare_versions
+
+    [found] = compare_versions(
+        [_folder(baseline), _folder(candidate)],
+        policy=None if policy is None else str(policy),
+        waivers=None if waivers is None else Path(waivers),
+    )
+    return OpenComparison(found)
 
 
 class Shown:
@@ -191,6 +212,16 @@ class OpenRun(Shown):
         """A pair by its id: both texts, answers, scores, and what explains the difference."""
         return OpenPair(self, pair_id)
 
+    def compare(
+        self,
+        baseline: OpenRun | str | Path,
+        *,
+        policy: str | Path | None = None,
+        waivers: str | Path | None = None,
+    ) -> OpenComparison:
+        """What became of each finding since `baseline`, an earlier run or a baseline file."""
+        return compare_runs(baseline, self, policy=policy, waivers=waivers)
+
     def verify(self) -> list[str]:
         """One sentence for each file that changed since the run ended; empty where all is as it was.
 
@@ -254,6 +285,38 @@ class OpenPair(Shown):
         from audit.cards import pair_card
 
         return pair_card(self._run.record, self.id)
+
+
+class OpenComparison(Shown):
+    """Two versions of a model, compared pair by pair."""
+
+    def __init__(self, record: Comparison) -> None:
+        self.record = record
+
+    @property
+    def changes(self) -> pd.DataFrame:
+        """A row for each finding: its status, and both versions and their difference with intervals (CHANGES)."""
+        return self.record.table[self.record.table["decision"]].reset_index(drop=True)
+
+    @property
+    def effects(self) -> pd.DataFrame:
+        """The same for every effect of both runs, explorations too, which have no status."""
+        return self.record.table.copy(deep=False)
+
+    @property
+    def flips(self) -> pd.DataFrame:
+        """The answers that are another decision in the candidate."""
+        return self.record.flips.copy(deep=False)
+
+    @property
+    def gate(self) -> str:
+        """open, closed or incomplete."""
+        return self.record.gate.state if self.record.gate is not None else ""
+
+    def _card(self) -> Card:
+        from audit.changecard import comparison_card
+
+        return comparison_card(self.record)
 
 
 def _model(model: Model) -> str | Backend:

@@ -6,23 +6,18 @@ needs it; under xdist the other workers wait for it.
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
-import time
-from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from audit.disk import held
-from audit.errors import AuditError, IncompleteError, InputError, InUseError
-from audit.records import Contrast, Finding, Run
+from audit.errors import AuditError, InputError
+from audit.records import Comparison, Contrast, Finding, Run
+from audit.sessions import Session, audited, closing, compared, require_answers
 
-WAIT_S = 0.2
 SHARED = "audit_shared"
 """Key under which workers of xdist are told of the folder where the first one leaves what came out."""
 SHOWN = ("estimate", "low", "high", "limit_low", "limit_high", "pair_count", "cluster_count")
@@ -38,28 +33,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--audit-model", default="", metavar="MODEL", help="KIND:NAME or a model file")
     group.addoption("--audit-policy", default="default", metavar="NAME", help="policy file, or a shipped one")
+    group.addoption(
+        "--audit-baseline", default="", metavar="RUN|FILE", help="compare with a run or a baseline file"
+    )
+    group.addoption("--audit-waivers", default="", metavar="FILE", help="findings that somebody answers for")
     group.addoption("--audit-output", default="reports", metavar="FOLDER", help="where run folders are made")
-
-
-@dataclass(slots=True)
-class Session:
-    """What the options say, and which suites this process knows the outcome of."""
-
-    suites: dict[Path, str]
-    """File of each suite → how it was named."""
-    model: str
-    policy: str
-    output: Path
-    shared: Path | None
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
-    """The folder of the run, or why there is none."""
-
-    folder: str = ""
-    error: str = ""
 
 
 SESSION = pytest.StashKey[Session]()
@@ -74,17 +52,35 @@ def pytest_configure(config: pytest.Config) -> None:
     if not config.getoption("--audit-model"):
         raise pytest.UsageError("--audit needs a model: --audit-model KIND:NAME, or a model file")
     suites = {_file(name): name for name in named}
+    baseline, waivers = (
+        _path(str(config.getoption(name))) for name in ("--audit-baseline", "--audit-waivers")
+    )
+    if waivers and not baseline:
+        raise pytest.UsageError(
+            "--audit-waivers is about a comparison; name a run or a file with --audit-baseline"
+        )
+    if baseline and len(suites) > 1:
+        raise pytest.UsageError("--audit-baseline is a run of one suite; name one suite")
     told: dict[str, Any] = getattr(config, "workerinput", {})
     config.stash[SESSION] = Session(
         suites=suites,
         model=config.getoption("--audit-model"),
         policy=config.getoption("--audit-policy"),
         output=Path(config.getoption("--audit-output")),
+        baseline=baseline,
+        waivers=waivers,
         shared=Path(told[SHARED]) if SHARED in told else None,
     )
     own = [str(path) for path in suites]
     config.args = [*config.args, *own] if config.args_source is config.ArgsSource.ARGS else own
     config.args_source = config.ArgsSource.ARGS
+
+
+def _path(name: str) -> Path | None:
+    """A path that an option names, if any; UsageError where nothing is there."""
+    if name and not Path(name).exists():
+        raise pytest.UsageError(f"{name}: there is no such file or folder")
+    return Path(name) if name else None
 
 
 def _file(suite: str) -> Path:
@@ -183,7 +179,7 @@ class SuiteFile(pytest.File):
 
 def _named(planned: Planned) -> str:
     *words, contrast = planned
-    return " ".join([*words, contrast] if contrast == "interaction" else words)
+    return "/".join([*words, contrast] if contrast == "interaction" else words)
 
 
 # -------------------------------------------------------------------- tests
@@ -197,6 +193,7 @@ class SuiteTest(pytest.Item):
     """Something that is told once the suite was audited; what goes wrong before is an error, no failure."""
 
     record: Run
+    comparison: Comparison | None
 
     def __init__(self, **how: Any) -> None:
         super().__init__(**how)
@@ -207,12 +204,14 @@ class SuiteTest(pytest.Item):
         from audit.runs import read_run
 
         assert isinstance(self.parent, SuiteFile)
-        outcome = audited(self.config.stash[SESSION], self.parent.source)
+        session = self.config.stash[SESSION]
+        outcome = audited(session, self.parent.source)
         if outcome.error:
             raise AuditError(outcome.error)
         self.user_properties.append(("audit_run", outcome.folder))
         self.record = read_run(Path(outcome.folder), only=("effects",))
-        _require_answers(self.record)
+        require_answers(self.record)
+        self.comparison = compared(session, outcome.folder)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """One sentence for what was raised on purpose."""
@@ -226,25 +225,42 @@ class SuiteTest(pytest.Item):
 
 
 class FindingTest(SuiteTest):
-    """A finding: beyond fails, undecided and not measured are skipped with their reason, within is as wanted."""
+    """A finding: beyond fails, undecided and not measured are skipped with their reason unless the gate closes on them.
+
+    With a baseline the gate of the policy decides alone, and a waiver skips what it covers.
+    """
 
     def __init__(self, *, planned: Planned, **how: Any) -> None:
         super().__init__(**how)
         self._planned = planned
 
     def runtest(self) -> None:
-        """Raises the finding as a sentence unless it is within the limit."""
+        """Raises the finding as a sentence if it closes the gate; skips it if it is not within the limit."""
         from audit.cards import sentence
 
         finding = next((each for each in self.record.findings if _key(each) == self._planned), None)
         if finding is None:
             raise NotAsWanted(f"{self.record.folder}: the run has no such finding, though it was planned")
         self._note(finding)
-        told = sentence(self.record, finding)
-        if finding.verdict == "beyond":
+        told = "\n".join([sentence(self.record, finding), *self._since(finding)])
+        reasons = closing(self.record, finding, self.comparison)
+        if any(not reason.waived_by for reason in reasons):
             raise NotAsWanted(told)
+        if reasons:
+            pytest.skip(f"waived by {reasons[0].waived_by}: {told}")
         if finding.verdict != "within":
             pytest.skip(told)
+
+    def _since(self, finding: Finding) -> list[str]:
+        """What became of the finding since the baseline, in a sentence."""
+        from audit.changecard import change_sentence
+
+        found = self.comparison
+        if found is None:
+            return []
+        mine = [change for change in found.changes if change.effect_id == finding.effect_id]
+        self.user_properties += [("audit_change", change.status) for change in mine]
+        return [change_sentence(found, change) for change in mine]
 
     def _note(self, finding: Finding) -> None:
         """The numbers of the finding, which a JUnit file shows as properties."""
@@ -265,61 +281,16 @@ class RunTest(SuiteTest):
         more = [_named(_key(each)) for each in self.record.findings if _key(each) not in self._planned]
         if more:
             raise NotAsWanted(f"{self.record.folder}: findings without a test: {'; '.join(more)}")
-
-
-def _require_answers(run: Run) -> None:
-    """IncompleteError where answers are missing, AuditError where there is none at all."""
-    counts = cast("Mapping[str, int]", run.manifest["counts"])
-    if not run.manifest["complete"]:
-        raise IncompleteError(f"{run.folder}: some answers are missing; the same command asks for them again")
-    if counts["responses"] and counts["failed"] == counts["responses"]:
-        raise AuditError(f"{run.folder}: none of {counts['responses']} questions was answered")
+        found = self.comparison
+        if found is None or found.gate is None:
+            return
+        own = {each.effect_id for each in self.record.findings}
+        others = [reason.text for reason in found.gate.closing if reason.effect_id not in own]
+        if others:
+            raise NotAsWanted("\n".join(others))
 
 
 def _key(finding: Finding) -> Planned:
     return (
         finding.metric, finding.axis, finding.stratum, finding.group_a, finding.group_b, finding.contrast,
     )  # fmt: skip
-
-
-# ------------------------------------------------------------------- audits
-
-
-def audited(session: Session, suite: str) -> Outcome:
-    """What came out of auditing a suite; it is done once, whichever worker asks first."""
-    if suite not in session.outcomes:
-        session.outcomes[suite] = _shared(session, suite) if session.shared else _audit(session, suite)
-    return session.outcomes[suite]
-
-
-def _shared(session: Session, suite: str) -> Outcome:
-    """The outcome that another worker left, or that of an audit in this one, left for the others."""
-    assert session.shared is not None
-    note = session.shared / f"{list(session.suites.values()).index(suite)}.json"
-    with ExitStack() as stack:
-        _wait_for(stack, session.shared)
-        if note.is_file():
-            return Outcome(**json.loads(note.read_text(encoding="utf-8")))
-        outcome = _audit(session, suite)
-        note.write_text(json.dumps({"folder": outcome.folder, "error": outcome.error}), encoding="utf-8")
-        return outcome
-
-
-def _wait_for(stack: ExitStack, folder: Path) -> None:
-    """The folder for this worker alone, as soon as no other works; the system frees it when a worker dies."""
-    while True:
-        try:
-            stack.enter_context(held(folder))
-            return
-        except InUseError:
-            time.sleep(WAIT_S)
-
-
-def _audit(session: Session, suite: str) -> Outcome:
-    from audit import pipeline
-
-    try:
-        folder = pipeline.run(suite, model=session.model, output=session.output, policy=session.policy)
-    except AuditError as error:
-        return Outcome(error=str(error))
-    return Outcome(folder=str(folder))

@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from xml.etree import ElementTree
@@ -16,10 +16,16 @@ import pytest
 from small_runs import FACTS, finished_run
 from small_suites import TEXT
 
+from audit import pipeline
 from audit.disk import held
 from audit.errors import AuditError
-from audit.pytest_plugin import _require_answers
-from audit.runs import read_run
+from audit.evidence import plan_digest, write_receipt
+from audit.job import prepare
+from audit.policy import load_policy
+from audit.records import Verdict
+from audit.runs import read_run, write_plan
+from audit.sessions import closing, require_answers
+from audit.ways import InProcess
 
 ROOT = Path(__file__).parent.parent
 MODEL = """\
@@ -30,6 +36,10 @@ def answer(texts: list[str]) -> list[str]:
     with Path("asked.log").open("a") as log:
         log.writelines(f"{len(text)}\\n" for text in texts)
     return ["No" if " She " in text or " her " in text.lower() else "Yes" for text in texts]
+
+
+def before(texts: list[str]) -> list[str]:
+    return ["Yes" for _ in texts]
 """
 FRAMES = """\
 $name wrote as $a_occupation. $They $have seven years of practice.
@@ -48,10 +58,16 @@ decision:
   - {metric: selection_rate, axis: gender}
   - {metric: choice_logit, axis: gender}
 """
-BEYOND = {"selection_rate gender * men women", "selection_rate gender * non-binary women"}
-OTHERS = {"selection_rate gender * men non-binary"}
-SHAPELESS = {f"choice_logit gender * {pair}" for pair in ("men women", "non-binary women", "men non-binary")}
-EVERY = BEYOND | OTHERS | SHAPELESS | {"run"}
+BEYOND, WAIVED = "selection_rate/gender/*/non-binary/women", "selection_rate/gender/*/men/women"
+OTHERS = "selection_rate/gender/*/men/non-binary"
+SHAPELESS = {f"choice_logit/gender/*/{pair}" for pair in ("men/women", "non-binary/women", "men/non-binary")}
+EVERY = {BEYOND, WAIVED, OTHERS, "run"} | SHAPELESS
+WAIVERS = f"""\
+waivers: 1
+findings:
+  - {{finding: "{WAIVED}", owner: A. Person, reason: known, expires: 2099-12-31}}
+  - {{finding: "selection_rate/age/*/*/*", owner: A. Person, reason: known, expires: 2099-12-31}}
+"""
 
 
 @dataclass(frozen=True)
@@ -89,6 +105,21 @@ def make(folder: Path) -> Place:
     return Place(folder)
 
 
+def run_without_report(place: Place, model: str) -> Path:
+    """A finished run as the pipeline makes it, but for the report, which takes most of the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place.folder)
+        patch.syspath_prepend(str(place.folder))
+        job = prepare("applications.yaml", model=model)
+        document = pipeline._document(job)
+        folder = place.folder / "earlier"
+        plan = write_plan(folder, document, digest=plan_digest(document))
+        pipeline._made(folder, job, plan, executor=InProcess(backend=job.backend), progress=None)
+    write_receipt(folder)
+    (place.folder / "asked.log").unlink(missing_ok=True)
+    return folder
+
+
 @dataclass(frozen=True)
 class Told:
     """What a JUnit file of pytest says of one test."""
@@ -124,8 +155,12 @@ def planned(place: Place) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def audited(place: Place, planned: object) -> subprocess.CompletedProcess[str]:
-    """The audit itself, with two workers."""
-    return place.audit("-n", "2", "-rs", "--junit-xml", "two.xml")
+    """The audit itself, with two workers, a baseline in which nobody was worse off, and two waivers."""
+    earlier = run_without_report(place, "callable:screener:before")
+    (place.folder / "waivers.yaml").write_text(WAIVERS, encoding="utf-8")
+    return place.audit(
+        "-n", "2", "-rs", "--junit-xml", "two.xml", "--audit-baseline", str(earlier), "--audit-waivers", "waivers.yaml"
+    )  # fmt: skip
 
 
 def test_collecting_asks_no_model_and_lists_what_is_planned(
@@ -136,21 +171,33 @@ def test_collecting_asks_no_model_and_lists_what_is_planned(
     assert set(listed) == EVERY and len(listed) == len(EVERY)
 
 
-def test_a_finding_beyond_fails_and_what_is_not_decided_is_skipped_with_its_reason(
+def test_what_closes_the_gate_fails_and_what_is_waived_or_not_decided_is_skipped(
     place: Place, audited: subprocess.CompletedProcess[str]
 ) -> None:
     assert audited.returncode == 1, audited.stdout + audited.stderr
     found = junit(place.folder / "two.xml")
     assert set(found) == EVERY
-    assert {name for name, told in found.items() if told.status == "failure"} == BEYOND
-    assert {name for name, told in found.items() if told.status == "skipped"} == SHAPELESS | OTHERS
-    assert found["run"].status == "ok"
+    assert {name for name, told in found.items() if told.status == "failure"} == {BEYOND, "run"}
+    assert {name for name, told in found.items() if told.status == "skipped"} >= {WAIVED} | SHAPELESS
+    assert not [name for name, told in found.items() if told.status == "error"]
+    assert "waived by A. Person" in found[WAIVED].message
+    assert (
+        "waiver for selection_rate/age/*/*/* (A. Person): matches no decision effect" in found["run"].message
+    )
+
+
+def test_a_failure_tells_what_became_of_the_finding_since_the_baseline(
+    place: Place, audited: subprocess.CompletedProcess[str]
+) -> None:
+    told = junit(place.folder / "two.xml")[BEYOND]
+    assert told.properties["audit_change"] == "worse"
+    assert "worse" in told.message and "0.0 in the baseline, −100.0 in the candidate" in told.message
 
 
 def test_the_message_of_a_failure_is_the_finding_with_its_numbers(
     place: Place, audited: subprocess.CompletedProcess[str]
 ) -> None:
-    told = junit(place.folder / "two.xml")["selection_rate gender * men women"]
+    told = junit(place.folder / "two.xml")[BEYOND]
     [folder] = (place.folder / "reports").iterdir()
     rows = {
         each["effect_id"]: each for each in json.loads((folder / "findings.json").read_text())["findings"]
@@ -168,7 +215,7 @@ def test_the_message_of_a_failure_is_the_finding_with_its_numbers(
 def test_a_reason_is_given_for_what_was_not_measured(
     place: Place, audited: subprocess.CompletedProcess[str]
 ) -> None:
-    told = junit(place.folder / "two.xml")["choice_logit gender * men women"]
+    told = junit(place.folder / "two.xml")["choice_logit/gender/*/men/women"]
     assert told.status == "skipped" and "cannot be computed from answers of this kind" in told.message
 
 
@@ -182,7 +229,7 @@ def test_two_workers_make_one_audit(place: Place, audited: subprocess.CompletedP
 def test_suites_stand_beside_other_tests_where_a_path_is_named(place: Place) -> None:
     done = place.audit("test_own.py", "-k", "own or (non-binary and not women)", "--collect-only", "-q")
     listed = {line.partition("::")[2] for line in done.stdout.splitlines() if "::" in line}
-    assert listed == {"test_own", *OTHERS, "choice_logit gender * men non-binary"}
+    assert listed == {"test_own", OTHERS, "choice_logit/gender/*/men/non-binary"}
 
 
 def test_what_goes_wrong_is_an_error_in_one_sentence_and_no_finding(
@@ -206,7 +253,22 @@ def test_a_model_that_does_not_answer_is_an_error(tmp_path: Path, facts: dict[st
     counts = {"counts": {"responses": 2, "failed": 0}}
     run = read_run(finished_run(tmp_path, facts={**FACTS, **counts, **facts}))
     with pytest.raises(AuditError, match=why):
-        _require_answers(run)
+        require_answers(run)
+
+
+@pytest.mark.parametrize("verdict, strict, closes", [
+    ("beyond", False, True), ("within", False, False), ("within", True, False),
+    ("undecided", False, False), ("undecided", True, True), ("not_measured", True, True),
+])  # fmt: skip
+def test_without_a_baseline_the_policy_says_whether_what_is_not_decided_fails(
+    verdict: Verdict, strict: bool, closes: bool
+) -> None:
+    run = read_run(ROOT / "reports" / "sample", only=("effects",))
+    policy = load_policy("default").model_dump(mode="json")
+    if strict:
+        policy["gate"]["closes"]["undecided"] = policy["gate"]["lets_by"].pop("undecided")
+    finding = replace(run.findings[0], verdict=verdict)
+    assert bool(closing(replace(run, policy=policy), finding, None)) == closes
 
 
 # ---------------------------------------------------------------- mistakes
@@ -216,6 +278,8 @@ def test_a_model_that_does_not_answer_is_an_error(tmp_path: Path, facts: dict[st
     (("--audit", "applications.yaml"), 4, "--audit needs a model: --audit-model KIND:NAME"),
     (("--audit", "hirring", "--audit-model", "reference:screening-v1"), 4, "did you mean 'hiring'?"),
     (("--audit", "nowhere.yaml", "--audit-model", "reference:screening-v1"), 4, "nowhere.yaml: there is no such file"),
+    (("--audit", "hiring", "--audit-model", "x:y", "--audit-baseline", "gone.json"), 4, "no such file or folder"),
+    (("--audit", "hiring", "--audit-model", "x:y", "--audit-waivers", "screener.py"), 4, "is about a comparison"),
     (("--audit", "applications.yaml", "--audit-model", "refrence:x"), 2, "unknown kind of model 'refrence'"),
 ])  # fmt: skip
 def test_a_mistake_is_one_sentence(place: Place, words: tuple[str, ...], code: int, why: str) -> None:
