@@ -50,7 +50,10 @@ demo: venv system ## audit both embedded models with the hiring suite, and compa
 test: venv system ## run the tests (PYTEST_ARGS=-n0 for one process)
 	OMP_NUM_THREADS=1 $(RUN) $(BIN)/pytest $(PYTEST_ARGS)
 
-studies: venv system ## run the slow studies: calibration, planted effects
+build/captum:
+	$(BIN)/pip install --no-deps --target $@ captum==0.9.0
+
+studies: venv system build/captum ## run the slow studies: calibration, planted effects
 	$(RUN) $(BIN)/pytest -m slow -s
 
 lint: venv ## check style and formatting

@@ -26,7 +26,8 @@ from audit.explanation import (
     score_rows,
 )
 from audit.games import Coalitions, Game, Key, gap_game, removal_game, swap_game
-from audit.players import differing, slot_players, text_of
+from audit.inside import Differentiates
+from audit.players import Player, differing, slot_players, text_of
 from audit.playing import Interacts
 from audit.protocols import Attributor
 from audit.records import ATTRIBUTIONS, PROMPTS, QUALITY, SCORES, Prompt, content_id
@@ -36,6 +37,8 @@ from audit.samples import CELL, chosen_pairs
 if TYPE_CHECKING:
     import pandas as pd
 
+UNTRAINED = 16
+"""Removal games that an untrained copy of the model is asked, at most."""
 MOST_EXACT = 12
 """Players of a game with 4,096 coalitions, the most that are all asked."""
 MOST_PLAYERS = 40
@@ -102,8 +105,16 @@ class ExplainSettings:
         return self.players or self.enumerated
 
     def attributors(self) -> dict[str, Attributor | Interacts]:
+        """The methods of coalition games by name."""
+        return {name: one for name, one in self._made().items() if isinstance(one, Attributor | Interacts)}
+
+    def gradients(self) -> dict[str, Differentiates]:
+        """The methods that need the opened model by name."""
+        return {name: one for name, one in self._made().items() if isinstance(one, Differentiates)}
+
+    def _made(self) -> dict[str, object]:
         """The methods by name, each made with those of these settings that it has fields for."""
-        made: dict[str, Attributor | Interacts] = {}
+        made: dict[str, object] = {}
         known = {item.name: getattr(self, item.name) for item in fields(self)}
         known["exact_up_to"] = self.enumerated
         beside = ["shap_interactions"] if "shap" in self.methods else []
@@ -142,6 +153,10 @@ class ExplainPlan:
     attributions: list[pd.DataFrame] = field(default_factory=list)
     quality: list[pd.DataFrame] = field(default_factory=list)
     shares: dict[str, list[Row]] = field(default_factory=dict)
+    players: list[tuple[Explanation, tuple[Player, ...]]] = field(default_factory=list)
+    """Explanations that gradients give their own of, with the players of their games; empty where none are wanted."""
+    drawn: dict[str, tuple[Explanation, Played]] = field(default_factory=dict)
+    """Removal games of the random sample that an untrained copy is asked, by the digest they were drawn with."""
     probed: bool = False
     """Whether the portion was asked for what its own credits say is worth knowing."""
 
@@ -273,9 +288,37 @@ def _finish(plan: ExplainPlan) -> None:
             judged += quality_rows(one, outcome)
             if one.in_random and one.kind == "removal":
                 plan.shares.setdefault(f"{one.prompt_id} {outcome.method}", list(score_rows(one, outcome)))
+    _remember(plan)
     plan.attributions.append(ATTRIBUTIONS.frame(rows))
     plan.quality.append(QUALITY.frame(judged))
     plan.explanations, plan.tables = [], {}
+
+
+def _remember(plan: ExplainPlan) -> None:
+    """Keeps what later steps need of the portion: all players for gradients, a few games for an untrained copy."""
+    if plan.settings.gradients():
+        plan.players += [
+            (one, plan.tables[one.key].coalitions.game.players if one.key in plan.tables else ())
+            for one in plan.explanations
+            if one.kind in ("removal", "swap")
+        ]
+    for one in plan.explanations:
+        if one.kind == "removal" and one.in_random and one.key in plan.tables:
+            table = plan.tables[one.key]
+            plan.drawn.setdefault(content_id("untrained", table.seed, list(one.key)), (one, table))
+    for digest in sorted(plan.drawn)[UNTRAINED:]:
+        del plan.drawn[digest]
+
+
+def again(plan: ExplainPlan, method: str) -> pd.DataFrame:
+    """The prompts of all games that were drawn for an untrained copy, as one method wants them."""
+    rows = {
+        prompt.id: _prompt_row(prompt, table.cell, base=table.base)
+        for _, table in plan.drawn.values()
+        for mask in table.wanted.by_method.get(method, ())
+        for prompt in (view(mask.tolist()) for _, view in table.coalitions.game.terms)
+    }
+    return PROMPTS.frame(rows.values())
 
 
 def _unplayed(plan: ExplainPlan, explanation: Explanation) -> list[Outcome]:

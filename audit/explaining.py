@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from audit.asking import Asker
 from audit.errors import InputError
-from audit.explain import ExplainPlan, ExplainSettings, attribute, more, plan
+from audit.explain import Explained, ExplainPlan, ExplainSettings, attribute, more, plan
 from audit.job import Job, check_pairs
 from audit.kinds import kind_of
 from audit.protocols import Masks
 from audit.records import ATTRIBUTIONS, DELTAS, QUALITY, RESPONSES, SCORES, Exclusion, Progress
 from audit.score import deltas, score
+from audit.slopes import Asked, Rows, Sought, slopes
+from audit.untrained import untrained
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +46,7 @@ def explained(
     known = scores[(scores["metric"] == job.explained) & scores["value"].notna()]
     if not job.explained or known.empty or job.suite.design != "paired":
         return _nothing(NO_SCORE)
-    return _made(job, differences, settings_of(job), ask=ask, progress=progress)
+    return _made(job, differences, settings_of(job), ask=ask, progress=progress, known=scores)
 
 
 def explained_pairs(
@@ -78,7 +80,7 @@ def settings_of(job: Job) -> ExplainSettings:
 
 def _made(
     job: Job, differences: pd.DataFrame, settings: ExplainSettings, *, ask: Asker, progress: Progress | None,
-    seed: int | None = None,
+    seed: int | None = None, known: pd.DataFrame | None = None,
 ) -> Explanations:  # fmt: skip
     """Plans coalition prompts, has them answered and scored like all others, and turns the scores into credits."""
     planned = plan(
@@ -91,11 +93,42 @@ def _made(
     values = SCORES.stack(rounds.scores)
     made = attribute(planned, values)
     responses = RESPONSES.stack(rounds.responses)
+    inner = _inner(job, planned, made, settings, values if known is None else SCORES.stack([known, values]))
+    quality = [made.quality, QUALITY.frame(inner.quality)]
+    if settings.largest or settings.random:
+        copy = _named(progress, "answers of an untrained copy")
+        quality.append(untrained(job, planned, progress=copy))
     return Explanations(
-        attributions=made.attributions, quality=made.quality, responses=responses, scores=made.scores,
+        attributions=ATTRIBUTIONS.stack([made.attributions, ATTRIBUTIONS.frame(inner.attributions)]),
+        quality=QUALITY.stack(quality), responses=responses, scores=made.scores,
         deltas=_differences(job, made.scores, responses), asked=rounds.asked, reused=rounds.reused,
         unanswered=rounds.unanswered,
     )  # fmt: skip
+
+
+def _inner(
+    job: Job, planned: ExplainPlan, made: Explained, settings: ExplainSettings, scores: pd.DataFrame
+) -> Rows:
+    """Explanations by gradients, beside those of the games with the same players."""
+    methods = settings.gradients()
+    peer = next(iter(planned.attributors), "")
+    beside = made.attributions[made.attributions["method"] == peer] if methods else ATTRIBUTIONS.frame()
+    credits = {
+        key: rows.sort_values("player")["value"].to_numpy(float)
+        for key, rows in beside.groupby(["pair_id", "side", "game"])
+        if rows["value"].notna().all()
+    }
+    sought = [
+        Sought(
+            explanation=one, peer=peer, credits=credits.get((one.pair_id, one.side, one.kind)), players=players,
+        )
+        for one, players in planned.players
+    ]  # fmt: skip
+    known = scores[(scores["metric"] == planned.metric) & (scores["arm"] == "swap") & scores["value"].notna()]
+    values = dict(zip(known["prompt_id"], known["value"].astype(float), strict=True))
+    return slopes(
+        job.backend, Asked(question=job.question, metric=planned.metric, scores=values), methods, sought
+    )
 
 
 @dataclass(slots=True)

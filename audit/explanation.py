@@ -22,6 +22,7 @@ Side = Literal["a", "b", "pair"]
 NO_PLAYERS: Mapping[Game, str] = {
     "swap": "the two prompts read the same",
     "removal": "the prompt has no words that could be left out",
+    "gradient": "the prompt has no words that could have a credit",
     "gap": "there are no words around those of the group",
 }
 

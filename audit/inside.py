@@ -129,6 +129,11 @@ class Slopes:
 class Differentiates(Protocol):
     """Opened model → credits of players, from gradients of the score by the embeddings of the tokens."""
 
+    @property
+    def of_pairs(self) -> bool:
+        """Whether it can go from one prompt of a pair to the other, too."""
+        ...
+
     def differentiate(self, opened: Opened, routes: Sequence[Route]) -> list[Slopes]:
         """One result a route, in order."""
         ...

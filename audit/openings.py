@@ -60,12 +60,11 @@ class OpenedModel:
         return [self._embeddings(line.ids) for line in inputs.lines]
 
     def nothing(self) -> tuple[str, Tensor]:
-        """The embedding of the mask, else of padding or the unknown word, else zeros."""
+        """The embedding of the mask, else of padding, the unknown word, the end or beginning of texts, else zeros."""
         tokenizer = self.loaded.tokenizer
-        ends = {tokenizer.bos_token_id, tokenizer.eos_token_id}
-        for name in ("mask", "pad", "unk"):
+        for name in ("mask", "pad", "unk", "eos", "bos"):
             token = getattr(tokenizer, f"{name}_token_id")
-            if token is not None and token < self.loaded.words and (name == "mask" or token not in ends):
+            if token is not None and token < self.loaded.words:
                 return f"{name} embedding", self._embeddings((token,))[0]
         return "zero embedding", self._embeddings((0,))[0] * 0
 

@@ -4,7 +4,8 @@ Back ends: `Backend` and what it can do (`Classifies`, `Chooses`, `Generates`, `
 `Replays`, `HoldsRecords`), or with many questions under way at once (`Streams`).
 Metrics: `Metric` (answer → number), `PairMetric` (two scores → number), `Compares` (two answers → number), `Summary`
 (two group means → number), `Relative` (a score and all others → number), `ReadByModel` (a second model reads it).
-Explanations: `Attributor`. Report and exports: `Section`, `Exporter`.
+Explanations: `Attributor`; gradients and looks inside have their contracts in `audit.inside`.
+Report and exports: `Section`, `Exporter`.
 """
 
 from __future__ import annotations

@@ -123,7 +123,7 @@ def _agreement(name: str, game: Judged) -> list[Check]:
         return []
     other, agreement = min(others.items(), key=lambda item: (item[1] == item[1], item[1]))
     if agreement != agreement:
-        return [_open("agreement", _not_ranked(len(credits.values)))]
+        return [_open("agreement", not_ranked(len(credits.values)))]
     met = agreement >= AGREEMENT
     note = "" if met else _disagreement(name, other, game, agreement)
     return [Check(criterion="agreement", value=agreement, bar=AGREEMENT, met=met, note=note)]
@@ -175,7 +175,7 @@ def _stability(credits: Credits) -> Check:
         return Check(criterion="stability", value=1.0, bar=STABILITY, met=True)
     alike = spearman(*credits.halves[:2])
     if alike != alike:
-        return _open("stability", _not_ranked(len(credits.values)))
+        return _open("stability", not_ranked(len(credits.values)))
     met = alike >= STABILITY
     note = f"two seeds order the words differently (Spearman {alike:.2f})"
     return Check(criterion="stability", value=alike, bar=STABILITY, met=met, note="" if met else note)
@@ -222,7 +222,7 @@ def _ranks(row: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray((np.cumsum(count) - (count - 1) / 2)[place.reshape(-1)])
 
 
-def _not_ranked(players: int) -> str:
+def not_ranked(players: int) -> str:
     """Why credits have no rank correlation."""
     return "fewer than three players" if players < 3 else "credits that are all the same have no order"
 

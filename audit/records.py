@@ -31,7 +31,7 @@ Verdict = Literal["beyond", "within", "undecided", "not_measured"]
 ChangeStatus = Literal["worse", "better", "unchanged", "undecided", "new", "gone", "not_comparable"]
 """What became of an effect from the baseline to the candidate."""
 GateState = Literal["open", "closed", "incomplete"]
-Game = Literal["swap", "removal", "gap"]
+Game = Literal["swap", "removal", "gap", "gradient"]
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, how many are done, how many there are)."""
 
@@ -488,7 +488,7 @@ ATTRIBUTIONS = _table(
     pair_id=("str", "pair that is explained"),
     side=("str", "a, b, or pair (swap and gap games)"),
     prompt_id=("str", "prompt of that side (b for pair)"),
-    game=("str", "swap, removal, gap"),
+    game=("str", "swap, removal, gap, gradient"),
     method=("str", "explanation method"),
     sample=("str", "largest, random, or requested (asked for by its id)"),
     in_random=("bool", "whether the pair is in the random sample, which alone stands for the suite", False),
@@ -507,8 +507,11 @@ ATTRIBUTIONS = _table(
     error=("float64", "standard error or bound; 0 where exact"),
     base_value=("float64", "score with every player off"),
     total=("float64", "score with every player on minus base_value"),
-    operator=("str", "what an absent player was replaced with: counterpart, mask, deletion"),
-    rows=("int64", "distinct prompts the game needed"),
+    operator=(
+        "str",
+        "what an absent player was replaced with: counterpart, mask, deletion; gradients: an embedding",
+    ),
+    rows=("int64", "distinct prompts the game needed; gradients: steps on the way"),
     incongruent=("int64", "how many of these mix the cues of groups and are the prompt of none", 0),
     reliable=("bool", "whether every bar for this explanation was met"),
     reason=("str", "which bar was missed"),

@@ -232,13 +232,15 @@ class Played:
         return len(needed), len(mixed)
 
 
-def replay(tables: Iterable[Played], methods: Methods, known: Known) -> None:
-    """Credits of all games whose scores are known; where some are missing, the reason."""
+def replay(tables: Iterable[Played], methods: Methods, known: Known, *, only: str = "") -> None:
+    """Credits of all games (by one method, where that is named) whose scores are known, or why there are none."""
     groups: dict[tuple[str, int, int], list[Played]] = {}
     for table in tables:
         table.found, table.together, table.lacking = {}, {}, {}
         players = len(table.coalitions.game.players)
         for name, masks in table.wanted.by_method.items():
+            if only and name != only:
+                continue
             why = known.lacking(table.coalitions.needed(masks))
             if why:
                 table.lacking[name] = why
