@@ -7,7 +7,6 @@ Exit codes: 0 done, 1 something went wrong or a file changed, 2 bad input, 3 inc
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +14,34 @@ import typer
 
 from audit.disk import refused
 from audit.errors import AuditError, IncompleteError, InputError
-from audit.options import Gate, Json, Junit, Markdown, Pages, Sarif, Waivers
+from audit.options import (
+    Address,
+    Asked,
+    Beginning,
+    Exact,
+    Gate,
+    Gpus,
+    Json,
+    Junit,
+    Kind,
+    Markdown,
+    MaybeModel,
+    Methods,
+    Model,
+    Output,
+    Pages,
+    PairFile,
+    PairId,
+    Place,
+    PolicyName,
+    RunFolder,
+    Sarif,
+    Seed,
+    Suites,
+    Waivers,
+    WhereNow,
+    Workers,
+)
 from audit.stopping import stoppable
 
 app = typer.Typer(
@@ -32,73 +58,6 @@ baselines = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Keep a run as the baseline to compare with."
 )
 app.add_typer(baselines, name="baseline")
-
-Suites = Annotated[
-    list[str], typer.Argument(metavar="SUITE", help="Suite files, or names of shipped suites.")
-]
-Model = Annotated[
-    str,
-    typer.Option(
-        "--model",
-        "-m",
-        metavar="MODEL",
-        help="reference:NAME, hf:NAME or hf:FOLDER, endpoint:NAME@URL, callable:MODULE:FUNCTION, recorded:FILE, "
-        "or a model file (YAML).",
-    ),
-]
-MaybeModel = Annotated[
-    str | None, typer.Option("--model", "-m", metavar="MODEL", help="Expand as this model would be asked.")
-]
-PolicyName = Annotated[
-    str, typer.Option("--policy", metavar="NAME", help="Policy file, or name of a shipped one.")
-]
-Output = Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where run folders are made.")]
-Place = Annotated[
-    str,
-    typer.Option(
-        "--executor", metavar="NAME", help="Where the model is asked: local, or ray (workers of a cluster)."
-    ),
-]
-Address = Annotated[
-    str,
-    typer.Option(
-        "--address", metavar="HOST:PORT", help="Cluster to use; without it one is started on this machine."
-    ),
-]
-Workers = Annotated[
-    int, typer.Option("--workers", metavar="N", help="How many workers; 0: all there is room for.")
-]
-Gpus = Annotated[
-    float, typer.Option("--gpus", metavar="F", help="Graphics cards of each worker, such as 1 or 0.5.")
-]
-RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.", show_default=False)]
-
-
-class Beginning(StrEnum):
-    """What `audit new` can begin."""
-
-    suite = "suite"
-    axis = "axis"
-
-
-class Kind(StrEnum):
-    """What `audit list` can list."""
-
-    axes = "axes"
-    suites = "suites"
-    metrics = "metrics"
-    backends = "backends"
-    executors = "executors"
-    policies = "policies"
-    models = "models"
-    exporters = "exporters"
-
-
-class Asked(StrEnum):
-    """What a suite of `audit swap` can ask."""
-
-    generate = "generate"
-    choose = "choose"
 
 
 def main() -> None:
@@ -332,6 +291,35 @@ def report(run: RunFolder) -> None:
 
     pipeline.rebuild(run)
     console.reports(console.out(), run)
+
+
+@app.command()
+def explain(
+    run: RunFolder,
+    pair: PairId,
+    method: Methods = None,
+    exact: Exact = False,
+    seed: Seed = None,
+    model: WhereNow = "",
+    output: PairFile = None,
+) -> None:
+    """Show which words made the difference in one pair of a run; asks the model where that was not worked out."""
+    from audit import commands, console, pairtext, progress
+
+    with progress.shown(console.out(stderr=True)) as shown:
+        found, pair_id = commands.explain(
+            run,
+            pair,
+            methods=method or (),
+            exact=exact,
+            seed=seed,
+            model=model,
+            progress=shown,
+            output=output,
+        )
+    pairtext.explained(console.out(), found, pair_id)
+    if output is not None:
+        console.say(console.out(), f"written    {output}")
 
 
 @app.command()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from audit.catalogue import load
 from audit.errors import InputError
 from audit.protocols import Exporter
+from audit.records import Progress, Run
 
 if TYPE_CHECKING:
     from audit.suitefile import Asked
@@ -43,6 +44,24 @@ def new(kind: str, name: str, *, output: Path, axes: Sequence[str], language: st
     if axes:
         raise InputError("--axis says what a suite tests; a new axis has none")
     return new_axis(name, output=output, language=language)
+
+
+def explain(
+    run: Path, pair: str, *, methods: Sequence[str], exact: bool, seed: int | None, model: str,
+    progress: Progress, output: Path | None,
+) -> tuple[Run, str]:  # fmt: skip
+    """The run with the explanations of this pair alone, and its id; also written to `output` as its ending says."""
+    from audit.pairfile import require_known, write_pair
+    from audit.reopened import explanation
+
+    if output is not None:
+        require_known(output)
+    found, pair_id = explanation(
+        run, pair, methods=methods, exact=exact, seed=seed, model=model, progress=progress
+    )
+    if output is not None:
+        write_pair(found, pair_id, output)
+    return found, pair_id
 
 
 def export(run: Path, *, format: str, output: Path) -> list[Path]:
