@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     Flags = NDArray[np.bool_]
 
+FROM_INTERVALS = "from the intervals of both runs, as if they were independent"
+"""Said of effects without rows of their own, such as those corrected by a judge's errors."""
 ROUNDED = 1e-5
 """Numbers of a baseline file are rounded to six digits."""
 UNPAIRED = (
@@ -64,7 +66,11 @@ def compare(baseline: Run | Baseline, candidate: Run, *, policy: Policy | None =
     table = _table(both, change, level, decided, count, ids=(one.plan, other.plan))
     cases = cases_of(both, table, found, refused, unfinished=unfinished, policy=rules)
     statuses = [status_of(case) if yes else ("", "") for case, yes in zip(cases, decided, strict=True)]
-    table = table.assign(status=[status for status, _ in statuses], reason=[reason for _, reason in statuses])
+    apart = _apart(len(both), found) if paired else np.zeros(len(both), dtype=bool)
+    table = table.assign(
+        status=[status for status, _ in statuses],
+        reason=[_joined(why, alone) for (_, why), alone in zip(statuses, apart & decided, strict=True)],
+    )
     table = _with_lonely(
         table, baseline, candidate, ids=(one.plan, other.plan), decided=both.loc[decided, "effect_id"]
     )
@@ -101,6 +107,18 @@ def _both(baseline: pd.DataFrame, candidate: pd.DataFrame) -> pd.DataFrame:
     """Effects that both runs have, in the candidate's order, with the baseline's columns as `_before`."""
     before = baseline.set_index("effect_id").add_suffix("_before").reset_index()
     return candidate.merge(before, on="effect_id", how="inner")
+
+
+def _apart(count: int, found: Sequence[Block]) -> Flags:
+    """Effects without rows that could be met one by one."""
+    without = np.ones(count, dtype=bool)
+    for block in found:
+        without[block.place] = False
+    return without
+
+
+def _joined(why: str, alone: bool) -> str:
+    return "; ".join(filter(None, (why, FROM_INTERVALS if alone else "")))
 
 
 def _unfinished(baseline: bool, candidate: bool) -> str:

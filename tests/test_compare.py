@@ -13,7 +13,7 @@ from scipy import stats as scipy_stats
 
 from audit.compare import compare
 from audit.errors import InputError
-from audit.records import CHANGES, Comparison, Run
+from audit.records import CHANGES, JUDGED, Comparison, Run
 
 TEMPLATES, NAMES = 30, 6
 
@@ -180,3 +180,15 @@ def test_decisions_without_any_change_are_not_called_unchanged_by_too_few_templa
 
     assert only(compare(run(20, "one"), run(20, "two")))["status"] == "undecided"
     assert only(compare(run(60, "one"), run(60, "two")))["status"] == "unchanged"
+
+
+def test_an_effect_without_rows_of_its_own_says_that_it_comes_from_the_intervals() -> None:
+    judged = [{**dict.fromkeys(JUDGED.names, ""), "metric": "choice_logit"}]
+    numbers = {column.name: 0 for column in JUDGED.columns if column.dtype != "str"}
+    one, two = (
+        replace(logit(effect, name, own=own), judged=JUDGED.frame([{**judged[0], **numbers}]))
+        for effect, name, own in ((0.0, "one", 1), (1.0, "two", 2))
+    )
+    row, pairs = only(compare(one, two)), only(compare(logit(0.0, "one", own=1), logit(1.0, "two", own=2)))
+    assert row["reason"] == "from the intervals of both runs, as if they were independent"
+    assert row["high"] - row["low"] > pairs["high"] - pairs["low"]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from audits import decide, make_suite
 from made_runs import on_disk, run_of
+from small_suites import write_suite
 from test_compare import logit, rates, scores
 from typer.testing import CliRunner
 
@@ -233,3 +234,16 @@ def test_what_other_programs_and_people_read_is_written(folders: dict[str, Path]
     assert files["markdown"].read_text(encoding="utf-8").startswith("### ")
     again = RUNNER.invoke(app, ["compare", *names, "-o", names[0]])
     assert isinstance(again.exception, InputError) and "folder of a run" in str(again.exception)
+
+
+def test_a_run_ends_with_the_gate_of_its_comparison(tmp_path: Path) -> None:
+    suite = write_suite(tmp_path)
+    model = ("--model", "reference:screening-v1", "-o", tmp_path / "one")
+    assert said("run", suite, *model)[0] == 0
+    (first,) = (tmp_path / "one").iterdir()
+    rest = ("--model", "reference:screening-v2", "-o", tmp_path / "two", "--baseline", first, "--gate")
+    code, text = said("run", suite, *rest)
+    assert code == 0 and "3 undecided" in text and "the gate is open" in text
+    path = waiver(tmp_path / "waivers.yaml", "choice_logit/*", expires="2020-01-01")
+    code, text = said("run", suite, *rest, "--waivers", path)
+    assert code == 1 and "expired on 2020-01-01" in text
