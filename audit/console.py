@@ -77,9 +77,11 @@ def plan(console: Console, summary: PlanSummary) -> None:
     arms = ", ".join(f"{count:,} {arm}" for arm, count in summary.prompts_by_arm.items())
     say(console, f"prompts    {summary.distinct_prompts:,} distinct ({arms})")
     say(console, f"answers    {summary.answers:,}, about {summary.tokens:,} tokens")
-    if summary.explained and summary.model.startswith("endpoint:"):
-        free = "'explain: {largest: 0, random: 0}' in the suite leaves them out"
-        say(console, f"beside     explanations ask more, often more than the audit itself; {free}")
+    if summary.explanation_answers:
+        fewer = (
+            "'explain: {requests: N}' in the suite sets a limit, '{largest: 0, random: 0}' leaves them out"
+        )
+        say(console, f"explained  about {summary.explanation_answers:,} answers on top; {fewer}")
     groups = ", ".join(f"{axis} ({count})" for axis, count in summary.groups.items())
     for line in summary.second_models:
         say(console, f"read by    {line}")
@@ -195,7 +197,7 @@ def _times(summary: PlanSummary) -> str:
     """How long the answers take: at the speed of an earlier run, else for three speeds."""
     if summary.recorded:
         return "none: the answers exist"
-    note = "; explanations ask more on top" if summary.explained else ""
+    note = "; explanations on top" if summary.explanation_answers else ""
     if math.isfinite(summary.answers_per_s):
         rate = summary.answers_per_s
         return f"{_duration(summary.answers / rate)} at {rate:,.1f} answers a second, as in that run{note}"

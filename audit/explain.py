@@ -8,14 +8,12 @@ coalitions, no model) and says what is wanted next, until that is nothing; `attr
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from audit.attribution import ATTRIBUTORS
-from audit.catalogue import load
+from audit.carried import refined
 from audit.cells import Cell, cell_of
-from audit.errors import InputError
 from audit.explanation import (
     Explanation,
     Outcome,
@@ -25,103 +23,27 @@ from audit.explanation import (
     quality_rows,
     score_rows,
 )
+from audit.extent import ExplainSettings
 from audit.games import Coalitions, Game, Key, gap_game, removal_game, swap_game
-from audit.inside import Differentiates
+from audit.noise import Noise
 from audit.players import Player, differing, slot_players, text_of
 from audit.playing import Interacts
 from audit.protocols import Attributor
+from audit.rations import Place, Ration, turns
 from audit.records import ATTRIBUTIONS, PROMPTS, QUALITY, SCORES, Prompt, content_id
+from audit.records import Game as GameKind
 from audit.replay import Known, Played, adds_up, replay, wanted_in
 from audit.samples import CELL, chosen_pairs
 
+__all__ = ["ExplainPlan", "ExplainSettings", "Explained", "again", "attribute", "more", "plan"]
 if TYPE_CHECKING:
     import pandas as pd
 
+Turn = tuple[Cell, list[dict[str, Any]], tuple[GameKind, ...], int]
 UNTRAINED = 16
 """Removal games that an untrained copy of the model is asked, at most."""
-MOST_EXACT = 12
-"""Players of a game with 4,096 coalitions, the most that are all asked."""
-MOST_PLAYERS = 40
 PORTION = 50_000
 """Prompts that are asked before the explanations that they belong to are worked out, and forgotten."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ExplainSettings:
-    """How much is explained, and how closely. All of it is fixed before the first question."""
-
-    axes: tuple[str, ...] = ()
-    """Axes to explain; empty: every axis that is no intersection."""
-    largest: int = 6
-    """Pairs an axis with the largest differences, each of another template."""
-    random: int = 16
-    """Cells (template, person) an axis drawn at random, in which all groups are explained."""
-    pairs: tuple[str, ...] = ()
-    """Ids of pairs that are explained whatever their difference; they are in no random sample."""
-    methods: tuple[str, ...] = ("shap", "lime")
-    """Explanation methods; LIME's play the removal game, those whose credits add up play all games."""
-    players: int = 0
-    """Most players of a game; above, neighbouring words are joined. 0: as many as are computed exactly."""
-    exact: bool = False
-    """Whether games of up to twelve players are computed from every coalition (4,096 prompts), not up to eight."""
-    exact_up_to: int = 8
-    """Most players of a game that is computed from every coalition where `exact` is not wanted."""
-    passes: int = 5
-    """Antithetic permutations with each of two seeds where a game has more players than that."""
-    lime_samples: int = 300
-    """Coalitions that LIME samples with each of two seeds where the removal game has more players than that."""
-    kernel_samples: int = 512
-    """Coalitions that KernelSHAP samples with each of two seeds where a game has more players than that."""
-    fixed_suffix: str = ""
-    """The question at the end of the prompts, as the suite writes it: its words are no players."""
-    log_odds: bool = False
-    """Whether scores are log-odds, so that probabilities can be made of them."""
-
-    def __post_init__(self) -> None:
-        """InputError for a number that makes no explanation."""
-        lowest = {
-            "largest": 0, "random": 0, "exact_up_to": 2, "passes": 3, "lime_samples": 50, "kernel_samples": 50,
-        }  # fmt: skip
-        for name, least in lowest.items():
-            if getattr(self, name) < least:
-                raise InputError(f"explain: '{name}' is {getattr(self, name)}; allowed: at least {least}")
-        if self.exact_up_to > MOST_EXACT:
-            raise InputError(
-                f"explain: 'exact_up_to' is {self.exact_up_to}; allowed: at most 12 (4,096 prompts a game)"
-            )
-        most = MOST_EXACT if self.exact else MOST_PLAYERS
-        if self.players and not 2 <= self.players <= most:
-            why = " in exact games" if self.exact else ""
-            raise InputError(f"explain: 'players' is {self.players}; allowed: 2 to {most}{why}")
-
-    @property
-    def enumerated(self) -> int:
-        """Most players of a game that is computed from every coalition."""
-        return MOST_EXACT if self.exact else self.exact_up_to
-
-    @property
-    def limit(self) -> int:
-        """Most players of a game."""
-        return self.players or self.enumerated
-
-    def attributors(self) -> dict[str, Attributor | Interacts]:
-        """The methods of coalition games by name."""
-        return {name: one for name, one in self._made().items() if isinstance(one, Attributor | Interacts)}
-
-    def gradients(self) -> dict[str, Differentiates]:
-        """The methods that need the opened model by name."""
-        return {name: one for name, one in self._made().items() if isinstance(one, Differentiates)}
-
-    def _made(self) -> dict[str, object]:
-        """The methods by name, each made with those of these settings that it has fields for."""
-        made: dict[str, object] = {}
-        known = {item.name: getattr(self, item.name) for item in fields(self)}
-        known["exact_up_to"] = self.enumerated
-        beside = ["shap_interactions"] if "shap" in self.methods else []
-        for name in dict.fromkeys([*self.methods, *beside]):
-            method: Any = load(ATTRIBUTORS, "attribution", name)
-            made[name] = method(**{f.name: known[f.name] for f in fields(method) if f.name in known})
-        return made
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,8 +64,9 @@ class ExplainPlan:
     settings: ExplainSettings
     mask_text: str | None
     attributors: Mapping[str, Attributor | Interacts]
-    waiting: Iterator[tuple[Cell, list[dict[str, Any]], int]]
-    """Cells that are not planned yet, with their pairs and their seed."""
+    waiting: Iterator[Turn]
+    """Cells that are not planned yet, with the pairs and games whose turn it is, and their seed."""
+    ration: Ration
     explanations: list[Explanation] = field(default_factory=list)
     tables: dict[tuple[str, ...], Played] = field(default_factory=dict)
     """The games of the portion that is asked now."""
@@ -153,12 +76,25 @@ class ExplainPlan:
     attributions: list[pd.DataFrame] = field(default_factory=list)
     quality: list[pd.DataFrame] = field(default_factory=list)
     shares: dict[str, list[Row]] = field(default_factory=dict)
+    probed: bool = False
+    """Whether the portion was asked for what its own credits say is worth knowing."""
+    refined: bool = False
+    """Whether what is left of the budget was spent."""
+    asked: dict[str, Row] = field(default_factory=dict)
+    """Rows of the prompts that were handed out, where there is a budget."""
     players: list[tuple[Explanation, tuple[Player, ...]]] = field(default_factory=list)
     """Explanations that gradients give their own of, with the players of their games; empty where none are wanted."""
     drawn: dict[str, tuple[Explanation, Played]] = field(default_factory=dict)
     """Removal games of the random sample that an untrained copy is asked, by the digest they were drawn with."""
-    probed: bool = False
-    """Whether the portion was asked for what its own credits say is worth knowing."""
+
+    def games(self) -> list[tuple[Attributor, Coalitions, int]]:
+        """Every method with the coalitions and the seed of every game of the portion."""
+        return [
+            (method, table.coalitions, table.seed)
+            for table in self.tables.values()
+            for name in table.wanted.by_method
+            if isinstance(method := self.attributors[name], Attributor)
+        ]
 
 
 def plan(
@@ -166,28 +102,39 @@ def plan(
     metric: str, settings: ExplainSettings, mask_text: str | None, seed: int,
 ) -> ExplainPlan:  # fmt: skip
     """Every prompt that the explanations of `metric` stand on; `mask_text` is the model's word for "nothing here"."""
+    known = deltas[deltas["metric"] == metric]
+    quotas = (settings.largest, settings.random)
     chosen = chosen_pairs(
-        pairs, deltas[deltas["metric"] == metric], axes=settings.axes,
-        quotas=(settings.largest, settings.random), requested=settings.pairs, seed=seed,
-    )  # fmt: skip
+        pairs, known, axes=settings.axes, quotas=quotas, requested=settings.pairs, seed=seed
+    )
+    texts = _texts_of_cells(prompts, pairs, chosen)
     made = ExplainPlan(
         prompts=PROMPTS.frame(), metric=metric, settings=settings, mask_text=mask_text,
-        attributors=settings.attributors(),
-        waiting=_cells(chosen, _texts_of_cells(prompts, pairs, chosen), settings, seed),
+        attributors=settings.attributors(), waiting=_turns(chosen, known, texts, settings, seed),
+        ration=Ration(
+            limit=settings.requests, repeats=_repeats(prompts, settings), answered=_answered(prompts)
+        ),
     )  # fmt: skip
     _next_portion(made)
     return made
 
 
-def more(plan: ExplainPlan, scores: pd.DataFrame) -> ExplainPlan:
-    """The plan with the prompts that are wanted now that those before have these `scores`; none: all is known."""
-    plan.known.learn(scores, plan.metric)
+def more(plan: ExplainPlan, scores: pd.DataFrame, *, noise: Noise | None = None) -> ExplainPlan:
+    """The plan with the prompts that are wanted now that those before have these `scores`; none: all is known.
+
+    Where scores are made of answers that are drawn, their `noise` enters the errors of the credits.
+    """
+    plan.known.learn(scores, plan.metric, noise)
     rows: list[Row] = []
     if not plan.probed:
         plan.probed = True
         replay(plan.tables.values(), plan.attributors, plan.known)
         for table in plan.tables.values():
             rows += _handed_out(plan, table, table.own_orders())
+        rows = rows if plan.ration.takes([str(row["prompt_id"]) for row in rows]) else []
+    if not rows and not plan.refined:
+        plan.refined = True
+        rows = _again(plan)
     plan.prompts = PROMPTS.frame(rows)
     if not rows:
         _finish(plan)
@@ -195,10 +142,12 @@ def more(plan: ExplainPlan, scores: pd.DataFrame) -> ExplainPlan:
     return plan
 
 
-def attribute(plan: ExplainPlan, scores: pd.DataFrame | None = None) -> Explained:
+def attribute(
+    plan: ExplainPlan, scores: pd.DataFrame | None = None, *, noise: Noise | None = None
+) -> Explained:
     """Credits from the scores of the plan's prompts; what could not be scored is an explanation with a reason."""
     if scores is not None:
-        plan.known.learn(scores, plan.metric)
+        plan.known.learn(scores, plan.metric, noise)
     _finish(plan)
     return Explained(
         attributions=ATTRIBUTIONS.stack(plan.attributions),
@@ -207,34 +156,72 @@ def attribute(plan: ExplainPlan, scores: pd.DataFrame | None = None) -> Explaine
     )
 
 
-def _cells(
-    chosen: pd.DataFrame, texts: Mapping[object, pd.DataFrame], settings: ExplainSettings, seed: int
-) -> Iterator[tuple[Cell, list[dict[str, Any]], int]]:
-    """Every cell with the pairs of it that are explained, and the seed of what is sampled in it."""
-    for place, rows in chosen.groupby(CELL, sort=True):
-        cell = cell_of(texts[place], limit=settings.limit, fixed=settings.fixed_suffix)
-        pairs = [{str(name): value for name, value in pair.items()} for pair in rows.to_dict("records")]
-        yield cell, pairs, int(content_id("explain", seed, *place), 16) % 2**32
+def _turns(
+    chosen: pd.DataFrame,
+    deltas: pd.DataFrame,
+    texts: Mapping[Place, pd.DataFrame],
+    settings: ExplainSettings,
+    seed: int,
+) -> Iterator[Turn]:
+    """Every cell with the pairs and games of it whose turn it is, and the seed of what is sampled in it."""
+    if not settings.requests:
+        for place, rows in chosen.groupby(CELL, sort=True):
+            pairs = [{str(name): value for name, value in pair.items()} for pair in rows.to_dict("records")]
+            yield _cell(texts[tuple(place)], settings), pairs, settings.games, _seed(seed, place)
+        return
+    cells = {place: _cell(rows, settings) for place, rows in texts.items()}
+    for place, pair, games in turns(chosen, deltas, games=settings.games, limited=True, seed=seed):
+        yield cells[place], [dict(pair)], games, _seed(seed, place)
+
+
+def _cell(rows: pd.DataFrame, settings: ExplainSettings) -> Cell:
+    return cell_of(rows, limit=settings.limit, fixed=settings.fixed_suffix)
+
+
+def _seed(seed: int, place: Iterable[object]) -> int:
+    return int(content_id("explain", seed, *place), 16) % 2**32
 
 
 def _next_portion(plan: ExplainPlan) -> None:
-    """Plans cells until their prompts make a portion, or none are left."""
+    """Plans cells until their prompts make a portion, or none are left; all that a budget allows are one portion."""
     rows: list[Row] = []
     plan.probed = False
-    for cell, pairs, seed in plan.waiting:
+    for cell, pairs, games, seed in plan.waiting:
         made: dict[Key, str] = {}
         for pair in pairs:
             for explanation in explanations_of(cell, pair):
-                plan.explanations.append(explanation)
-                if not explanation.problem and explanation.key not in plan.tables:
-                    table = _table(plan, explanation, cell, made=made, seed=seed)
-                    plan.tables[explanation.key] = table
-                    rows += _handed_out(plan, table, table.wanted.every)
-        if len(rows) >= PORTION:
+                if explanation.kind in games:
+                    rows += _admitted(plan, explanation, cell, made=made, seed=seed)
+        if len(rows) >= PORTION and not plan.ration.limit:
             break
     plan.prompts = PROMPTS.frame(rows)
     if not rows and plan.explanations:
         _finish(plan)
+
+
+def _admitted(
+    plan: ExplainPlan, explanation: Explanation, cell: Cell, *, made: dict[Key, str], seed: int
+) -> list[Row]:
+    """The prompts of an explanation that fits into the ration, those that no other has."""
+    rows: list[Row] = []
+    if not explanation.problem and explanation.key not in plan.tables:
+        table = _table(plan, explanation, cell, made=made, seed=seed)
+        rows = list(_handed_out(plan, table, table.wanted.every))
+        if not plan.ration.admits(explanation.kind, [str(row["prompt_id"]) for row in rows]):
+            return []
+        plan.tables[explanation.key] = table
+    plan.explanations.append(explanation)
+    return rows
+
+
+def _again(plan: ExplainPlan) -> list[Row]:
+    """Prompts that are answered more often, with what is left of the budget."""
+    if not plan.ration.limit or plan.known.noise is None:
+        return []
+    asked = {name: int(str(row["repeats"])) for name, row in plan.asked.items()}
+    left = plan.ration.limit - plan.ration.used
+    counts = refined(plan.games(), asked, noise=plan.known.noise, budget=left, step=plan.settings.together)
+    return [plan.asked[name] | {"repeats": count} for name, count in counts.items()]
 
 
 def _table(
@@ -273,7 +260,10 @@ def _handed_out(plan: ExplainPlan, table: Played, masks: Any) -> Iterator[Row]:
     for prompt in table.coalitions.add(masks):
         if prompt.id not in plan.planned:
             plan.planned.add(prompt.id)
-            yield _prompt_row(prompt, table.cell, base=table.base)
+            row = _prompt_row(prompt, table.cell, base=table.base) | {"repeats": plan.ration.repeats}
+            if plan.ration.limit:
+                plan.asked[prompt.id] = row
+            yield row
 
 
 def _finish(plan: ExplainPlan) -> None:
@@ -288,9 +278,9 @@ def _finish(plan: ExplainPlan) -> None:
             judged += quality_rows(one, outcome)
             if one.in_random and one.kind == "removal":
                 plan.shares.setdefault(f"{one.prompt_id} {outcome.method}", list(score_rows(one, outcome)))
-    _remember(plan)
     plan.attributions.append(ATTRIBUTIONS.frame(rows))
     plan.quality.append(QUALITY.frame(judged))
+    _remember(plan)
     plan.explanations, plan.tables = [], {}
 
 
@@ -332,12 +322,22 @@ def _unplayed(plan: ExplainPlan, explanation: Explanation) -> list[Outcome]:
 
 def _texts_of_cells(
     prompts: pd.DataFrame, pairs: pd.DataFrame, chosen: pd.DataFrame
-) -> dict[object, pd.DataFrame]:
+) -> dict[Place, pd.DataFrame]:
     """The swap-arm prompts of every chosen cell, all groups, whether or not their pair was chosen."""
     swap = pairs[pairs["arm"] == "swap"].merge(chosen[CELL].drop_duplicates(), on=CELL)
     rows = prompts[(prompts["arm"] == "swap") & prompts["prompt_id"].isin({*swap["a"], *swap["b"]})]
     rows = rows.drop_duplicates([*CELL, "prompt_id"]).sort_values([*CELL, "group", "prompt_id"])
-    return dict(iter(rows.groupby(CELL, sort=False)))
+    return {tuple(place): found for place, found in rows.groupby(CELL, sort=False)}
+
+
+def _answered(prompts: pd.DataFrame) -> dict[str, int]:
+    """How many answers to each prompt the audit itself asks for."""
+    own = prompts[prompts["arm"] == "swap"].drop_duplicates("prompt_id")
+    return dict(zip(own["prompt_id"], own["repeats"].astype(int), strict=True))
+
+
+def _repeats(prompts: pd.DataFrame, settings: ExplainSettings) -> int:
+    return max(settings.repeats, int(prompts["repeats"].max()) if len(prompts) else 1)
 
 
 def _prompt_row(prompt: Prompt, cell: Cell, *, base: str) -> Row:

@@ -30,8 +30,6 @@ from audit.suite import QuestionSpec, RecordedAxis, RecordedLayout, Suite, load_
 if TYPE_CHECKING:
     import pandas as pd
 
-EXPLAINED = {"classify": "choice_logit", "choose": "choice_logit", "rate": "rating"}
-"""The score that explanations explain, by kind of question."""
 CAPABILITIES: dict[QuestionKind, type | tuple[type, ...]] = {
     "classify": Classifies, "choose": Chooses, "rate": (Rates, Chooses, Generates), "generate": Generates,
     "likelihood": ScoresText, "next_token": PredictsNext,
@@ -55,11 +53,6 @@ class Job:
     """Answers that came with prompts of their own; None where the prompts are asked."""
     readers: tuple[Reader, ...] = ()
     """Second models that read text answers."""
-
-    @property
-    def explained(self) -> str:
-        """The score that explanations explain; empty where there is none."""
-        return "" if self.recorded is not None else EXPLAINED.get(self.question.kind, "")
 
 
 def prepare(suite: str, *, model: str | Backend, policy: str = "default") -> Job:

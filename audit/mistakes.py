@@ -26,6 +26,7 @@ def report_mistakes(file: YamlFile, axes: Mapping[str, Axis] | None) -> None:
     _check_axes(file, axes)
     _check_metrics(file)
     _check_methods(file)
+    _check_explained(file)
     report_question_mistakes(file)
     report_template_mistakes(file, axes)
     _check_controls(file)
@@ -65,6 +66,16 @@ def _check_metrics(file: YamlFile) -> None:
         name = node.text()
         if name and name not in known:
             file.report(node, unknown(name, known, what="metric"))
+
+
+def _check_explained(file: YamlFile) -> None:
+    """The score that is explained is one that there is."""
+    node = file.root.get("explain")
+    metric = node.get("metric") if node is not None else None
+    name = metric.text() if metric is not None else None
+    known = names(METRICS, "metrics")
+    if metric is not None and name and name not in known:
+        file.report(metric, unknown(name, known, what="metric"))
 
 
 def _check_methods(file: YamlFile) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,9 +29,21 @@ class Drawn:
     squares: float
 
 
+class Noise(Protocol):
+    """How exactly the scores of prompts are known."""
+
+    def of_answers(self, prompts: Sequence[str]) -> NDArray[np.float64]:
+        """What the variance of the score of each prompt of one game would be with a single answer."""
+        ...
+
+    def of_means(self, prompts: Sequence[str]) -> NDArray[np.float64]:
+        """Variance of the score of each prompt of one game."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Noise:
-    """What is known about the answers of all prompts."""
+class Means:
+    """Scores that are means of answers."""
 
     drawn: Mapping[str, Drawn]
     binary: bool
@@ -73,6 +85,36 @@ class Noise:
 
         count = np.array([self.drawn[name].count for name in prompts], dtype=float)
         return np.asarray(self.of_answers(prompts) / count)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LogOdds:
+    """Scores that are smoothed log-odds: of each prompt how many answers count 1, and how many there are."""
+
+    counts: Mapping[str, tuple[float, float]]
+
+    def of_answers(self, prompts: Sequence[str]) -> NDArray[np.float64]:
+        """The variance of the log-odds times the number of answers."""
+        import numpy as np
+
+        count = np.array([self.counts[name][1] for name in prompts], dtype=float)
+        return np.asarray(self.of_means(prompts) * count)
+
+    def of_means(self, prompts: Sequence[str]) -> NDArray[np.float64]:
+        """1/(k + ½) + 1/(r - k + ½) (Gart and Zweifel 1967)."""
+        import numpy as np
+
+        found, count = np.array([self.counts[name] for name in prompts]).reshape(-1, 2).T
+        return np.asarray(1 / (found + 0.5) + 1 / (count - found + 0.5))
+
+
+def joined(one: Noise | None, other: Noise | None) -> Noise | None:
+    """Both together; of a prompt that is in both, the second."""
+    if isinstance(one, Means) and isinstance(other, Means):
+        return Means(drawn={**one.drawn, **other.drawn}, binary=one.binary and other.binary)
+    if isinstance(one, LogOdds) and isinstance(other, LogOdds):
+        return LogOdds(counts={**one.counts, **other.counts})
+    return other or one
 
 
 def standard_errors(weights: NDArray[np.float64], variances: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -19,7 +19,7 @@ from audit.classical import classical
 from audit.disk import held, sweep, told, whole
 from audit.effects import effects
 from audit.executors import EXECUTORS
-from audit.explaining import explained
+from audit.explaining import explained, price
 from audit.findings import findings
 from audit.job import Job, prepare
 from audit.ledger import remembered
@@ -147,7 +147,7 @@ def compute(
     second = _second(job, got.responses, progress, kept)
     scores, differences = _measured(job, got.responses, second.scores)
     give_back_memory()
-    why = explained(job, scores, differences, ask=ask, progress=progress)
+    why = explained(job, got.responses, differences, ask=ask, progress=progress)
     complete = not (got.unanswered or why.unanswered or second.unanswered)
     responses = _stack(RESPONSES, got.responses, why.responses, second.responses)
     got = replace(got, responses=RESPONSES.frame())
@@ -227,7 +227,7 @@ def plan(
         earlier=None if earlier is None else runs.read_run(earlier),
     )
     told = tuple(asked_at_most(reader, summary.answers, expansion=job.expansion) for reader in job.readers)
-    return replace(summary, second_models=told)
+    return replace(summary, second_models=told, explanation_answers=price(job))
 
 
 def rebuild(folder: Path) -> None:

@@ -65,6 +65,8 @@ class PlanSummary:
     excluded: tuple[str, ...]
     second_models: tuple[str, ...] = ()
     """Which models read the answers, and how much each is asked at most."""
+    explanation_answers: int = 0
+    """About how many answers explanations ask for on top; 0 where nothing is explained."""
 
 
 def document(

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from audit.carried import with_noise
 from audit.cells import Cell
 from audit.explanation import Outcome
 from audit.games import Coalitions, all_coalitions, requested
+from audit.noise import Noise, joined
 from audit.orders import FEW_ORDERS, MANY_ORDERS, order_of, random_orders, wanted_by, worths
 from audit.playing import Interacts, looked_up, played
 from audit.protocols import Attributor, Credits
@@ -38,13 +40,16 @@ class Known:
 
     values: dict[str, float] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
+    noise: Noise | None = None
+    """How exactly the scores are known; None where nothing is drawn."""
 
-    def learn(self, scores: pd.DataFrame, metric: str) -> None:
+    def learn(self, scores: pd.DataFrame, metric: str, noise: Noise | None = None) -> None:
         """Takes the rows of the table `scores` that are scores of prompts by this metric."""
         import numpy as np
 
         mine = (scores["metric"] == metric) & (scores["arm"] == "swap") & (scores["item"] == "")
         answers = scores[mine]
+        self.noise = joined(self.noise, noise)
         values = answers["value"].to_numpy(dtype=float)
         usable = np.isfinite(values)
         self.values.update(zip(answers["prompt_id"][usable], values[usable].tolist(), strict=True))
@@ -217,7 +222,8 @@ class Played:
         partners += [(i, j) for i in range(players) for j in range(i + 1, players)]
         values = np.array([matrix[i, j] * (1 if i == j else 2) for i, j in partners])
         none, full = self.coalitions.values(all_coalitions(players)[[0, -1]], known.values)
-        credits = Credits(values=values, errors=0 * values, base_value=float(none), total=float(full - none))
+        errors = np.full(len(values), 0.0 if known.noise is None else np.nan)
+        credits = Credits(values=values, errors=errors, base_value=float(none), total=float(full - none))
         rows, incongruent = self._counts(self.wanted.by_method[name])
         return Outcome(
             method=name, players=game.players, operator=game.operator, rows=rows, incongruent=incongruent,
@@ -266,7 +272,7 @@ def _play(
             table.together[name] = found[:, :, number]
         return
     for table, credits in zip(tables, played(method, masks, columns, seed=seed), strict=True):
-        table.found[name] = credits
+        table.found[name] = with_noise(credits, method, table.coalitions, seed=seed, noise=known.noise)
 
 
 def _portions(tables: Sequence[Played], size: int) -> Iterator[Sequence[Played]]:

@@ -93,6 +93,21 @@ def score_read(
     return SCORES.frame(places.assign(metric=metric, value=value, reason=reason, answers=answers, lost=lost))
 
 
+def answer_values(
+    prompts: pd.DataFrame, responses: pd.DataFrame, *, question: Question, metric: str
+) -> pd.DataFrame:
+    """One row an answer in the arm `swap`: `prompt_id` and what the metric reads in it, NaN where it reads nothing."""
+    import pandas as pd
+
+    roles = _roles(prompts)
+    read = _read(roles[roles["arm"] == "swap"].reset_index(drop=True), responses)
+    scorer = kind_of(metric).metric
+    values = np.full(len(read.role), np.nan)
+    if scorer is not None and question.kind in scorer.kinds and len(values):
+        values, _ = _values(scorer, read.answers, question)
+    return pd.DataFrame({"prompt_id": read.answers.prompt_ids, "value": values})
+
+
 def deltas(
     pairs: pd.DataFrame,
     scores: pd.DataFrame,

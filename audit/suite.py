@@ -16,7 +16,7 @@ from audit.layout import Candidates, RecordedAxis, RecordedLayout, Where
 from audit.mistakes import report_mistakes
 from audit.question import QuestionSpec
 from audit.readers import JudgeSpec, TextModel
-from audit.records import Design, Generalise
+from audit.records import Design, Game, Generalise
 from audit.shape import (
     Document,
     Flag,
@@ -102,6 +102,12 @@ class ExplainSpec(BaseModel, extra="forbid", frozen=True, use_attribute_docstrin
     """How many words and phrases there are at most to share the credit; by default as many as are computed exactly."""
     exact: Flag = False
     """true: games of up to twelve players are computed from every coalition, instead of up to eight."""
+    metric: str = ""
+    """Score that is explained; by default that of the first decision which single answers have."""
+    games: tuple[Game, ...] = ()
+    """Games that are played; by default those that make sense of the model's answers."""
+    requests: Annotated[Whole, Field(ge=0, le=1_000_000_000)] = 0
+    """Most answers that explanations ask for; 0: no limit."""
 
     @property
     def some(self) -> bool:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from audit.attribution.lime_weights import Lime
 from audit.attribution.shap_values import Shap
-from audit.noise import Drawn, Noise, allocated, standard_errors
+from audit.noise import Drawn, LogOdds, Means, allocated, standard_errors
 from audit.protocols import Linear
 
 Answers = Callable[[np.random.Generator, NDArray[np.float64], int], NDArray[np.float64]]
@@ -26,9 +26,9 @@ def points(rng: np.random.Generator, mean: NDArray[np.float64], count: int) -> N
     return np.clip(np.rint(rng.normal(10 * mean, 1.5, (count, len(mean)))), 1, 10)
 
 
-def noise_of(answers: NDArray[np.float64], *, binary: bool) -> Noise:
+def noise_of(answers: NDArray[np.float64], *, binary: bool) -> Means:
     columns = answers.T
-    return Noise(
+    return Means(
         drawn={
             str(n): Drawn(count=len(row), mean=row.mean(), squares=((row - row.mean()) ** 2).sum())
             for n, row in enumerate(columns)
@@ -77,6 +77,23 @@ def test_ratings_are_covered_too(players: int) -> None:
     assert coverage(Shap(), players, 6, points, games=15) > 0.92
 
 
+@pytest.mark.parametrize(("players", "count"), [(1, 8), (2, 4), (3, 8), (5, 4)])
+def test_the_error_of_smoothed_log_odds_covers_the_true_ones(players: int, count: int) -> None:
+    rng = np.random.default_rng(players)
+    found = Shap().weights(players, seed=1)
+    names = [str(n) for n in range(len(found.masks))]
+    inside: list[bool] = []
+    for _ in range(30):
+        logit = rng.normal(0, 0.7) + found.masks @ rng.normal(0, 0.7, players)
+        for _ in range(15):
+            yes = yes_or_no(rng, 1 / (1 + np.exp(-logit)), count).sum(axis=0)
+            noise = LogOdds(counts={name: (k, count) for name, k in zip(names, yes, strict=True)})
+            error = standard_errors(found.values, noise.of_means(names))
+            smoothed = np.log(yes + 0.5) - np.log(count - yes + 0.5)
+            inside += (np.abs(found.values @ (smoothed - logit)) <= 1.96 * error).tolist()
+    assert np.mean(inside) > 0.93
+
+
 def test_answers_that_never_differ_have_no_noise_as_ratings_and_some_as_choices() -> None:
     same = np.ones((3, 4))
     names = [str(n) for n in range(4)]
@@ -91,7 +108,7 @@ def test_one_answer_a_prompt_tells_nothing_of_its_noise() -> None:
 
 def test_a_prompt_with_one_answer_borrows_the_variance_of_the_others() -> None:
     drawn = {"one": Drawn(count=1, mean=5.0, squares=0.0), "many": Drawn(count=5, mean=3.0, squares=8.0)}
-    found = Noise(drawn=drawn, binary=False).of_answers(["one", "many"])
+    found = Means(drawn=drawn, binary=False).of_answers(["one", "many"])
     assert found.tolist() == pytest.approx([2.0, 2.0])
 
 

@@ -38,4 +38,6 @@ METRICS: dict[str, str] = {
     "attribution_share_lime": "audit.metrics.attribution:SHARE_LIME",
     "attribution_shift_shap": "audit.metrics.attribution:SHIFT_SHAP",
     "attribution_shift_lime": "audit.metrics.attribution:SHIFT_LIME",
+    "choice_logit_smoothed": "audit.metrics.explained:SMOOTHED",
+    "continuation": "audit.metrics.explained:CONTINUATION",
 }
