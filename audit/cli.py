@@ -111,6 +111,7 @@ def run(
     address: Address = "",
     workers: Workers = 0,
     gpus: Gpus = 0.0,
+    exact: Exact = False,
     baseline: Annotated[
         Path | None,
         typer.Option(
@@ -142,8 +143,9 @@ def run(
     for suite in suites:
         with progress.shown(console.out(stderr=True)) as shown:
             folder = pipeline.run(
-                suite, model=model, output=output, policy=policy, again=again, progress=shown, where=where
-            )
+                suite, model=model, output=output, policy=policy, again=again, progress=shown, where=where,
+                exact=exact,
+            )  # fmt: skip
         finished = read_run(folder, only=("effects",))
         console.results(console.out(), finished)
         if str(finished.manifest["finished_at"]) < started_at:

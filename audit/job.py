@@ -55,9 +55,15 @@ class Job:
     """Second models that read text answers."""
 
 
-def prepare(suite: str, *, model: str | Backend, policy: str = "default") -> Job:
-    """Reads everything, matches the question with what the model can do, and expands the suite."""
+def prepare(suite: str, *, model: str | Backend, policy: str = "default", exact: bool = False) -> Job:
+    """Reads everything, matches the question with what the model can do, and expands the suite.
+
+    `exact`: explanations as if the suite said `explain: {exact: true}`.
+    """
     loaded = load_suite(suite)
+    if exact:
+        explain = loaded.explain.model_copy(update={"exact": True})
+        loaded = loaded.model_copy(update={"explain": explain})
     axes = load_axes(loaded)
     backend = open_model(model) if isinstance(model, str) else model
     fixed = load_policy(policy)

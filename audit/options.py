@@ -112,7 +112,8 @@ Methods = Annotated[
     typer.Option("--method", metavar="NAME", help="How, more than once: shap, lime, shap_partition …"),
 ]
 Exact = Annotated[
-    bool, typer.Option("--exact", help="Every coalition of up to twelve players, not up to eight.")
+    bool,
+    typer.Option("--exact", help="Explain with every coalition of up to twelve players, not up to eight."),
 ]
 Seed = Annotated[
     int | None, typer.Option("--seed", metavar="N", min=0, help="Another start of what is sampled.")

@@ -79,12 +79,14 @@ def run(
     again: bool = False,
     progress: Progress | None = None,
     where: Where | None = None,
+    exact: bool = False,
 ) -> Path:
     """Audits `model` with one suite; gives the run's folder. The same call goes on with an unfinished run.
 
-    `model` is a name or an opened back end. `where` says where it is asked; by default in this process.
+    `model` is a name or an opened back end. `where` says where it is asked; by default in this process. `exact`: every
+    coalition of up to twelve players, whatever the suite says.
     """
-    job = prepare(suite, model=model, policy=policy)
+    job = prepare(suite, model=model, policy=policy, exact=exact)
     where = where or Where(model=job.backend.identity.name)
     place = cast(Place, load(EXECUTORS, "executors", where.executor))
     with place(job.backend, where) as executor:

@@ -160,3 +160,12 @@ def test_a_model_that_says_the_same_of_everything_and_one_that_says_nothing(
     open_ones = found.quality[~found.quality["applies"]].set_index("criterion")["note"]
     assert set(open_ones.loc[["agreement"]]) == {"credits that are all the same have no order"}
     assert "every order does the same" in set(open_ones.loc[["comprehensiveness"]])
+
+
+def test_exact_on_the_command_line_is_exact_in_the_suite(tmp_path: Path) -> None:
+    model = f"hf:{tiny_models.classifier(tmp_path / 'model', **LABELS)}"
+    suite = str(write_suite(tmp_path))
+    (tmp_path / "told").mkdir()
+    told = str(write_suite(tmp_path / "told", TEXT.replace("random: 0}", "random: 0, exact: true}")))
+    assert prepare(suite, model=model, exact=True).suite.explain == prepare(told, model=model).suite.explain
+    assert not prepare(suite, model=model).suite.explain.exact
