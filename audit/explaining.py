@@ -90,7 +90,7 @@ def explained_pairs(
     check_pairs(job, pairs)
     with kept(ask or Asker(job=job)) as keeping:
         got = keeping(_sides(job, pairs), progress)
-        worth = worth_of(job, got.responses)
+        worth = worth_of(job, got.responses, lacking=True)
         if isinstance(worth, str):
             raise InputError(f"suite '{job.suite.id}' cannot be explained: {worth}")
         task = _task(job, worth, got.responses, ask=keeping, progress=progress, seed=seed)

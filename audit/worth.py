@@ -87,8 +87,11 @@ def worths(job: Job) -> Iterator[Worth]:
             yield Worth(metric=name, reads=name)
 
 
-def worth_of(job: Job, responses: pd.DataFrame) -> Worth | str:
-    """The score that is explained, the first that these answers have; in words why there is none."""
+def worth_of(job: Job, responses: pd.DataFrame, *, lacking: bool = False) -> Worth | str:
+    """The score that is explained, the first that these answers have; in words why there is none.
+
+    If `lacking`, it may be one that none of these few answers has, so that each explanation tells its own reason.
+    """
     if job.suite.design != "paired":
         return "only pairs of one text for two groups can be explained"
     if not askable(job):
@@ -101,7 +104,8 @@ def worth_of(job: Job, responses: pd.DataFrame) -> Worth | str:
             values = answer_values(prompts, some, question=job.question, metric=worth.reads)
             if values["value"].notna().any():
                 return worth
-    return _why_not(job)
+    first = None if job.suite.explain.metric else next(worths(job), None)
+    return first if lacking and first is not None else _why_not(job)
 
 
 def askable(job: Job) -> bool:

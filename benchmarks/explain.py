@@ -106,6 +106,16 @@ class Counting:
         return self.ask(prompts, progress)
 
     @property
+    def kept(self) -> Path | None:
+        """Where the asker keeps answers."""
+        return self.ask.kept
+
+    @property
+    def job(self) -> Job:
+        """The asker's job."""
+        return self.ask.job
+
+    @property
     def texts(self) -> list[str]:
         """The distinct texts."""
         rows = (row for table in self.tables for row in table["messages"])
@@ -141,7 +151,7 @@ def measured(job: Job) -> Measured:
     found = deltas(job.expansion.pairs, scores, got.responses, question=job.question, metrics=metrics)
     counting: Any = Counting(ask)
     began = time.perf_counter()
-    made = explained(job, scores, found, ask=counting)
+    made = explained(job, got.responses, found, ask=counting)
     return Measured(made, counting.texts, time.perf_counter() - began)
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from audit import pipeline
 from audit.catalogue import shipped
+from audit.compare import compare
 from audit.records import Run
 from audit.runs import read_run
 
@@ -124,3 +125,13 @@ def test_the_second_model_has_far_smaller_differences_and_none_is_beyond(first: 
     keys = ["axis", "group_a", "group_b"]
     both = before[before["planted"]].merge(after, on=keys, suffixes=("_first", "_second"))
     assert (both["estimate_second"].abs() < both["estimate_first"].abs() / 2).all()
+
+
+def test_the_comparison_finds_the_planted_difference_smaller_in_the_right_cells_only(
+    first: Run, second: Run
+) -> None:
+    found = compare(first, second)
+    assert len(found.changes) == 9 and not found.refused
+    for change in found.changes:
+        planted = bool(PLANTED & {change.group_a, change.group_b})
+        assert change.status == ("better" if planted else "unchanged"), change

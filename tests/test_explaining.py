@@ -41,7 +41,7 @@ def asked_by_hand(job: Job, prompt_ids: pd.Series) -> dict[str, float]:
     prompts = job.expansion.prompts
     mine = PROMPTS.frame(prompts[prompts["prompt_id"].isin(prompt_ids) & (prompts["arm"] == "swap")])
     found = Asker(job=job)(mine, None)
-    scores = score(mine, found.responses, question=job.question, metrics=[job.explained])
+    scores = score(mine, found.responses, question=job.question, metrics=["choice_logit"])
     return dict(zip(scores["prompt_id"], scores["value"], strict=True))
 
 

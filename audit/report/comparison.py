@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from audit.catalogue import shipped
 from audit.changenames import CHANGE_NAMES, Changed, changed, counts, gate_line, movement, versions
@@ -16,10 +16,14 @@ from audit.report.numbers import Number
 from audit.report.render import environment
 from audit.statuses import comparison
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 MOST_PANELS = 30
 MOST_ROWS = 12
 """Effects of one figure."""
-MOST_MOVERS = 10
+MOST_MOVERS, MOST_OF_ONE = 10, 2
+"""Pairs that are shown, and how many of one comparison of groups."""
 MOST_CREDITS = 20
 MOST_FLIPS = 20
 LONGEST = 400
@@ -227,7 +231,7 @@ def _cut(text: object) -> str:
 
 def _movers(found: Comparison) -> list[Mapping[str, object]]:
     made: list[Mapping[str, object]] = []
-    for row in rows(found.movers.head(MOST_MOVERS)):
+    for row in rows(_largest(found)):
         record = f"movers/{row['pair_id']}/{row['metric']}"
         made.append({
             "title": f"{card_of(str(row['metric'])).title}: {row['group_b']} against {row['group_a']} ({row['axis']})",
@@ -239,6 +243,13 @@ def _movers(found: Comparison) -> list[Mapping[str, object]]:
             ],
         })  # fmt: skip
     return made
+
+
+def _largest(found: Comparison) -> pd.DataFrame:
+    """Of each comparison of groups its largest movers; of all of these the largest, of one metric before the next."""
+    few = found.movers.groupby(["metric", "effect_id"], sort=False).head(MOST_OF_ONE)
+    sizes = few.assign(size=few["change"].abs(), place=few.groupby("metric", sort=False).ngroup())
+    return sizes.sort_values(["place", "size"], ascending=[True, False], kind="stable").head(MOST_MOVERS)
 
 
 def _delta(row: Row, name: str, record: str) -> Number:

@@ -159,3 +159,30 @@ def test_files_are_written_where_they_were_wanted_and_never_into_a_run(
             wanted.require_places()
     with pytest.raises(InputError, match="is a folder"):
         Wanted(files={"json": tmp_path}).require_places()
+
+
+def test_the_largest_movers_of_every_comparison_are_shown_and_not_only_those_of_the_first(
+    found: Comparison,
+) -> None:
+    import pandas as pd
+
+    one = found.movers.iloc[0]
+    moved = [
+        {**one, "effect_id": f"e{effect}", "pair_id": f"pair{effect}{place}", "change": 0.1 * effect + 0.01 * place}
+        for effect in range(5) for place in (3, 2, 1)
+    ]  # fmt: skip
+    page = parsed(render_comparison(replace(found, movers=pd.DataFrame(moved))))
+    section = next(each for each in all_of(page, "section") if each.get("id") == "movers")
+    shown = re.findall(r"Pair (pair\d\d)", words(section))
+    assert shown == [
+        "pair43",
+        "pair42",
+        "pair33",
+        "pair32",
+        "pair23",
+        "pair22",
+        "pair13",
+        "pair12",
+        "pair03",
+        "pair02",
+    ]
