@@ -36,19 +36,21 @@ def run(
     output: str | Path = "reports",
     policy: str | Path = "default",
     again: bool | None = None,
+    pdf: bool | None = None,
     progress: Progress | bool = False,
 ) -> OpenRun:
     """Audits a model with one suite and gives the run, whose folder lies below `output`.
 
     The same call goes on with an unfinished run and gives a finished one as it is; `again=True` makes another. What a
     function answers may depend on more than its own lines, so a function makes another run unless `again=False`.
+    `pdf=False` leaves report.pdf out.
     `progress=True` shows a bar; a function is called with (what is done, how many are done, of how many).
     """
     from audit import console, pipeline
     from audit import progress as bars
 
     anew = again if again is not None else not isinstance(model, str | Path)
-    how: dict[str, Any] = {"output": Path(output), "policy": str(policy), "again": anew}
+    how: dict[str, Any] = {"output": Path(output), "policy": str(policy), "again": anew, "pdf": pdf}
     if isinstance(progress, bool) and progress:
         with bars.shown(console.out(stderr=True)) as shown:
             folder = pipeline.run(str(suite), model=_model(model), progress=shown, **how)

@@ -32,6 +32,7 @@ from audit.options import (
     Pages,
     PairFile,
     PairId,
+    Pdf,
     Place,
     PolicyName,
     RunFolder,
@@ -112,6 +113,7 @@ def run(
     workers: Workers = 0,
     gpus: Gpus = 0.0,
     exact: Exact = False,
+    pdf: Pdf = None,
     baseline: Annotated[
         Path | None,
         typer.Option(
@@ -144,7 +146,7 @@ def run(
         with progress.shown(console.out(stderr=True)) as shown:
             folder = pipeline.run(
                 suite, model=model, output=output, policy=policy, again=again, progress=shown, where=where,
-                exact=exact,
+                exact=exact, pdf=pdf,
             )  # fmt: skip
         finished = read_run(folder, only=("effects",))
         console.results(console.out(), finished)

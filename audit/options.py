@@ -115,6 +115,10 @@ Exact = Annotated[
     bool,
     typer.Option("--exact", help="Explain with every coalition of up to twelve players, not up to eight."),
 ]
+Pdf = Annotated[
+    bool | None,
+    typer.Option("--pdf/--no-pdf", help="Make report.pdf, which `audit report RUN` can do later."),
+]
 Seed = Annotated[
     int | None, typer.Option("--seed", metavar="N", min=0, help="Another start of what is sampled.")
 ]

@@ -5,6 +5,7 @@ expand → collect → score → explain → effects → findings → report
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -80,11 +81,13 @@ def run(
     progress: Progress | None = None,
     where: Where | None = None,
     exact: bool = False,
+    pdf: bool | None = None,
 ) -> Path:
     """Audits `model` with one suite; gives the run's folder. The same call goes on with an unfinished run.
 
     `model` is a name or an opened back end. `where` says where it is asked; by default in this process. `exact`: every
-    coalition of up to twelve players, whatever the suite says.
+    coalition of up to twelve players, whatever the suite says. `pdf`: whether report.pdf is made; by default
+    it is, unless the environment says AUDIT_PDF=no. `rebuild` makes it later.
     """
     job = prepare(suite, model=model, policy=policy, exact=exact)
     where = where or Where(model=job.backend.identity.name)
@@ -105,7 +108,7 @@ def run(
                 complete = _made(folder, job, stored, executor=executor, progress=progress)
             del job, document
             give_back_memory()
-            _render(folder)
+            _render(folder, pdf=os.environ.get("AUDIT_PDF") != "no" if pdf is None else pdf)
             if complete:
                 evidence.remove_answers(folder)
     return folder
@@ -236,21 +239,21 @@ def rebuild(folder: Path) -> None:
     """Report and receipt from what lies in the run's folder, if that is as it was; needs no model."""
     with held(folder):
         evidence.require_unchanged(folder)
-        _render(folder)
+        _render(folder, pdf=True)
 
 
-def _render(folder: Path) -> None:
-    """Report and receipt, written."""
+def _render(folder: Path, *, pdf: bool) -> None:
+    """Report and receipt, written. A PDF that is there already never stays behind its page."""
     finished = runs.read_run(folder, quoted=True)
     html = render(finished)
     with whole(folder / "report.html") as waiting:
         waiting.write_text(html, encoding="utf-8", newline="\n")
-    attached = {
-        name: (folder / name).read_bytes() for name in ("plan.json", "findings.json", "manifest.json")
-    }
-    write_pdf(
-        html, folder / "report.pdf", made_at=evidence.finished_at(finished.manifest), attachments=attached
-    )
+    page = folder / "report.pdf"
+    if pdf or page.exists():
+        attached = {
+            name: (folder / name).read_bytes() for name in ("plan.json", "findings.json", "manifest.json")
+        }
+        write_pdf(html, page, made_at=evidence.finished_at(finished.manifest), attachments=attached)
     evidence.write_receipt(folder)
 
 

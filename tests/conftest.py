@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+os.environ["AUDIT_PDF"] = "no"  # half the time of a small run; what reads a PDF asks for it
 
 
 @pytest.fixture(autouse=True)

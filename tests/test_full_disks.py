@@ -103,7 +103,7 @@ def full_folder(forks: Parent, whole: Place, disk: Disk, tmp_path: Path, size: i
     """A run whose results find no room, then the same command with room; how the first ended."""
     disk.mount(f"size={size}k")
     (tmp_path / "runs").symlink_to(disk.folder)
-    place = Place(tmp_path, whole.model)
+    place = Place(tmp_path, whole.model, environment={"AUDIT_PDF": "yes"})
     ended = place.go(forks)
     if ended.code:
         assert ended.code == 3, ended.err

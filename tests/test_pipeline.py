@@ -29,7 +29,7 @@ PUBLISHED = "recorded/bloomberg-gpt-hiring"
 )
 def test_a_classifier_is_audited_from_suite_to_report(tmp_path: Path, architecture: str) -> None:
     model = classifier(tmp_path / "model", architecture, **LABELS)
-    folder = pipeline.run(str(write_suite(tmp_path)), model=f"hf:{model}", output=tmp_path / "runs")
+    folder = pipeline.run(str(write_suite(tmp_path)), model=f"hf:{model}", output=tmp_path / "runs", pdf=True)
     run = read_run(folder)
     assert verify(folder) == []
     assert {finding.verdict for finding in run.findings} == {"undecided"}
@@ -83,7 +83,10 @@ def test_ratings_and_free_texts_are_measured_too(tmp_path: Path) -> None:
         assert first["value"].notna().any()
 
 
-def test_the_same_plan_gives_the_same_folder_and_another_limit_another(tmp_path: Path) -> None:
+def test_the_same_plan_gives_the_same_folder_and_another_limit_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUDIT_PDF", "yes")
     model = classifier(tmp_path / "model", **LABELS)
     suite = str(write_suite(tmp_path))
     first = pipeline.run(suite, model=f"hf:{model}", output=tmp_path / "runs")
@@ -143,3 +146,21 @@ def test_published_rates_and_ratios_of_recorded_rankings_come_out_in_all_cells(
     html = (folder / "report.html").read_text(encoding="utf-8")
     assert "position 1" in html.lower()
     assert verify(folder) == []
+
+
+def test_a_run_without_a_pdf_is_whole_and_gets_one_later_which_then_stays_beside_its_page(
+    tmp_path: Path,
+) -> None:
+    model = classifier(tmp_path / "model", **LABELS)
+    suite = str(write_suite(tmp_path))
+
+    def made(*, pdf: bool) -> Path:
+        return pipeline.run(suite, model=f"hf:{model}", output=tmp_path / "runs", pdf=pdf)
+
+    folder = made(pdf=False)
+    assert not (folder / "report.pdf").exists() and verify(folder) == []
+    pipeline.rebuild(folder)
+    printed = (folder / "report.pdf").read_bytes()
+    assert printed.startswith(b"%PDF-") and verify(folder) == []
+    assert made(pdf=False) == folder
+    assert (folder / "report.pdf").read_bytes() == printed and verify(folder) == []

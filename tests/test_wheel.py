@@ -14,8 +14,9 @@ ROOT = Path(__file__).parent.parent
 
 
 def run(*words: object, folder: Path, **environment: str) -> str:
-    """What a command prints; it has to end well. Nothing of this process's Python environment leaks into it."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL"))}
+    """What a command prints; it has to end well. No setting of this process for Python or audit leaks into it."""
+    ours = ("PYTHON", "VIRTUAL", "AUDIT")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     done = subprocess.run(
         [str(word) for word in words],
         cwd=folder,
