@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from audit.archive import evidence as evidences
 from audit.disk import refused
 from audit.errors import AuditError, IncompleteError, InputError
 from audit.options import (
@@ -59,6 +60,7 @@ baselines = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Keep a run as the baseline to compare with."
 )
 app.add_typer(baselines, name="baseline")
+app.add_typer(evidences, name="evidence")
 
 
 def main() -> None:

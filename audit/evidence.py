@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -25,6 +26,8 @@ SCHEMA = 2
 PLAN, MANIFEST, RECEIPT = "plan.json", "manifest.json", "receipt.json"
 ANSWERS = "answers.sqlite"
 """Answers of a model without digests, in the folder of a run that is not finished."""
+SIGNATURES = tuple(f"{RECEIPT}.{ending}" for ending in ("sigstore.json", "sig", "asc", "p7s"))
+"""Names of a signature over the receipt, which lies beside it; a run with one of them counts as signed."""
 RENDERED = ("report.html", "report.pdf")
 """Made from the run after it ended, as is everything in `exports/`: covered by the receipt, not the manifest."""
 
@@ -221,6 +224,35 @@ def verify(folder: Path) -> list[str]:
     return sorted({*_plan_problems(folder), *_problems(folder, _manifest_files, is_late=False), *late})
 
 
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest; InputError where it is missing, damaged, or does not fit its own list of files."""
+    manifest = _read(folder / MANIFEST, Manifest)
+    if merkle_root(manifest.files) != manifest.root:
+        raise InputError(f"{MANIFEST}: changed, its root does not fit its list of files")
+    return manifest
+
+
+def signatures(folder: Path) -> list[str]:
+    """Names of the signatures over the receipt of a run."""
+    return [name for name in SIGNATURES if (folder / name).is_file()]
+
+
+def strangers(folder: Path) -> list[str]:
+    """What lies in the folder of a run and is not its own: files that no digest covers, and links. None is followed."""
+    own = {MANIFEST, RECEIPT, LOCK, *SIGNATURES, *RENDERED, *_manifest_files(folder)}
+    if (folder / RECEIPT).is_file():
+        own |= _receipt_files(folder).keys()
+    found = []
+    for place, folders, files in os.walk(folder):
+        links = [name for name in folders if (Path(place) / name).is_symlink()]
+        for name in (*links, *files):
+            path = Path(place) / name
+            inner = path.relative_to(folder).as_posix()
+            if path.is_symlink() or not (inner in own or inner.startswith(ANSWERS)):
+                found.append(inner)
+    return sorted(found)
+
+
 def require_unchanged(folder: Path) -> None:
     """AuditError unless the plan and every result are as they were: nothing is rendered from altered results."""
     if not (folder / MANIFEST).is_file():
@@ -251,10 +283,7 @@ def _compare(folder: Path, found: Sequence[str], *, listed: Mapping[str, str]) -
 
 
 def _manifest_files(folder: Path) -> Mapping[str, str]:
-    manifest = _read(folder / MANIFEST, Manifest)
-    if merkle_root(manifest.files) != manifest.root:
-        raise InputError(f"{MANIFEST}: changed, its root does not fit its list of files")
-    return manifest.files
+    return read_manifest(folder).files
 
 
 def _receipt_files(folder: Path) -> Mapping[str, str]:
@@ -274,10 +303,10 @@ def _plan_problems(folder: Path) -> Iterator[str]:
 
 
 def _names(folder: Path) -> Iterator[str]:
-    """Every file of the run but the receipt, as paths with slashes, sorted."""
+    """Every file of the run but the receipt and signatures over it, as paths with slashes, sorted."""
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if path.is_file() and name not in (RECEIPT, LOCK) and not name.startswith(ANSWERS):
+        if path.is_file() and name not in (RECEIPT, LOCK, *SIGNATURES) and not name.startswith(ANSWERS):
             yield name
 
 

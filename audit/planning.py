@@ -77,7 +77,7 @@ def document(
     return {
         "suite": suite.model_dump(mode="json"),
         "suite_digest": suite.digest,
-        "policy": policy.model_dump(mode="json"),
+        "policy": policy.model_dump(mode="json", exclude={"keep"}),
         "axes": {name: axis.model_dump(mode="json") for name, axis in axes.items()},
         "model": {
             "kind": identity.kind, "name": identity.name, "revision": identity.revision,

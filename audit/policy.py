@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from audit.errors import InputError
 from audit.records import Limit, Scale
+from audit.retention import KeepRules
 from audit.shape import Day, Document, Id, Number, Text, Version, Whole, did_you_mean, finished, fit
 from audit.yamlfile import YamlFile, read_yaml
 
@@ -181,6 +182,8 @@ class Policy(Document):
     """Tables that a rule wants to see printed."""
     gate: GateRules | None = None
     """What closes the gate of a comparison; without it the rules of the policy `default`."""
+    keep: KeepRules | None = None
+    """Which runs are kept; without it the rules of the policy `default`."""
 
     def limit(
         self, metric: str, *, scale_low: float = 0, scale_high: float = 0, groups: int = 0
@@ -234,6 +237,7 @@ def load_policy(source: str) -> Policy:
     _check_margins(file)
     _check_clauses(file)
     _check_gate(file)
+    _check_keep(file)
     return finished(policy, file)
 
 
@@ -256,7 +260,8 @@ def _check_clauses(file: YamlFile) -> None:
     known = list(file.root.entries("clauses"))
     annex = file.root.get("annex")
     tables = annex.children("tables") if annex is not None else []
-    for owner in (*file.root.entries("limits").values(), *tables):
+    signed = [rule for key, rule in file.root.entries("keep").items() if key == "signed"]
+    for owner in (*file.root.entries("limits").values(), *tables, *signed):
         named = owner.get("clause")
         if named is not None and isinstance(named.value, str) and named.value not in known:
             hint = did_you_mean(named.value, known)
@@ -278,6 +283,13 @@ def _check_gate(file: YamlFile) -> None:
     for rule, node in gate.entries("lets_by").items():
         if rule in closes:
             file.report(node, f"'{rule}' stands under 'closes' too; keep one", at_key=True)
+
+
+def _check_keep(file: YamlFile) -> None:
+    """What is said of unsigned runs says which of them are kept."""
+    rule = file.root.entries("keep").get("unsigned")
+    if rule is not None and rule.get("days") is None and rule.get("newest") is None:
+        file.report(rule, "'unsigned' says neither 'days' nor 'newest'; give one of them, or leave it out")
 
 
 def _folder() -> Path:

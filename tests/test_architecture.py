@@ -242,7 +242,7 @@ def imported_names(node: ast.AST) -> list[str]:
     "import audit",
     *(f"sys.argv = {['audit', *words, '--help']!r}; from audit.cli import main; main()"
       for words in ([], ["run"], ["plan"], ["check"], ["list"], ["report"], ["export"], ["verify"], ["swap"],
-                    ["compare"], ["baseline", "set"])),
+                    ["compare"], ["baseline", "set"], ["evidence", "prune"])),
 ])  # fmt: skip
 def test_importing_and_asking_for_help_load_no_heavy_library(statement: str) -> None:
     script = f"""

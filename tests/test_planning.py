@@ -52,6 +52,7 @@ def test_the_plan_holds_limits_with_origin_and_the_model_with_digests(tmp_path: 
     assert plan["limits"]["choice_logit"]["origin"]  # type: ignore[index]
     assert any(name.endswith(".safetensors") for name in plan["model"]["digests"])  # type: ignore[index]
     assert plan["decision_count"] == decision_count(job.suite, job.expansion.prompts) == 3
+    assert job.policy.keep is not None and "keep" not in plan["policy"]  # type: ignore[operator]
 
 
 def test_one_template_can_tell_nothing(tmp_path: Path) -> None:
