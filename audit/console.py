@@ -82,6 +82,7 @@ def plan(console: Console, summary: PlanSummary) -> None:
             "'explain: {requests: N}' in the suite sets a limit, '{largest: 0, random: 0}' leaves them out"
         )
         say(console, f"explained  about {summary.explanation_answers:,} answers on top; {fewer}")
+        say(console, f"           pairs of each attribute: {', '.join(summary.explanation_pairs)}")
     groups = ", ".join(f"{axis} ({count})" for axis, count in summary.groups.items())
     for line in summary.second_models:
         say(console, f"read by    {line}")

@@ -33,7 +33,7 @@ from audit.rations import Place, Ration, turns
 from audit.records import ATTRIBUTIONS, PROMPTS, QUALITY, SCORES, Prompt, content_id
 from audit.records import Game as GameKind
 from audit.replay import Known, Played, adds_up, replay, wanted_in
-from audit.samples import CELL, chosen_pairs
+from audit.samples import CELL, changed_in, chosen_pairs
 
 __all__ = ["ExplainPlan", "ExplainSettings", "Explained", "again", "attribute", "more", "plan"]
 if TYPE_CHECKING:
@@ -101,12 +101,15 @@ def plan(
     prompts: pd.DataFrame, pairs: pd.DataFrame, deltas: pd.DataFrame, *,
     metric: str, settings: ExplainSettings, mask_text: str | None, seed: int,
 ) -> ExplainPlan:  # fmt: skip
-    """Every prompt that the explanations of `metric` stand on; `mask_text` is the model's word for "nothing here"."""
+    """Every prompt that the explanations of `metric` stand on; `mask_text` is the model's word for "nothing here".
+
+    `deltas` by that metric tell the largest pairs, those of the decision which of them changed.
+    """
     known = deltas[deltas["metric"] == metric]
-    quotas = (settings.largest, settings.random)
     chosen = chosen_pairs(
-        pairs, known, axes=settings.axes, quotas=quotas, requested=settings.pairs, seed=seed
-    )
+        pairs, known, axes=settings.axes, quotas=settings.quotas, changed=changed_in(deltas),
+        requested=settings.pairs, seed=seed,
+    )  # fmt: skip
     texts = _texts_of_cells(prompts, pairs, chosen)
     made = ExplainPlan(
         prompts=PROMPTS.frame(), metric=metric, settings=settings, mask_text=mask_text,

@@ -25,7 +25,7 @@ from audit.records import (
     Question,
 )
 from audit.rounds import Rounds, Task, kept
-from audit.samples import chosen_pairs
+from audit.samples import DECIDING, DECISION, changed_in, chosen_pairs
 from audit.score import deltas, score
 from audit.slopes import Asked, Rows, Sought, slopes
 from audit.untrained import untrained
@@ -96,7 +96,7 @@ def explained_pairs(
         task = _task(job, worth, got.responses, ask=keeping, progress=progress, seed=seed)
         usual = settings_of(task)
         settings = replace(
-            usual, largest=0, random=0, pairs=tuple(pairs), methods=tuple(methods) or usual.methods,
+            usual, largest=0, flips=0, random=0, pairs=tuple(pairs), methods=tuple(methods) or usual.methods,
             exact=exact or usual.exact,
         )  # fmt: skip
         return _made(task, got.responses, DELTAS.frame(), settings)
@@ -105,8 +105,10 @@ def explained_pairs(
 def price(job: Job) -> int:
     """About how many answers the explanations of a job will ask for, as far as that can be told before any answer.
 
-    Pairs stand for those with the largest differences; a server is taken to answer in words.
+    Pairs stand for those with the largest differences and for changed decisions; a server is taken to answer in words.
     """
+    import pandas as pd
+
     if not job.suite.explain.some or job.suite.design != "paired" or not askable(job):
         return 0
     likely = next(worths(job), None)
@@ -117,8 +119,10 @@ def price(job: Job) -> int:
         progress=None, seed=job.suite.sampling.seed,
     )  # fmt: skip
     pairs = job.expansion.pairs
+    names = {likely.metric, *([DECISION] if _decides(job) else [])}
+    alike = pd.concat([pairs.assign(metric=name, delta=1.0) for name in sorted(names)])
     planned = plan(
-        job.expansion.prompts, pairs, pairs.assign(metric=likely.metric, delta=0.0), metric=likely.metric,
+        job.expansion.prompts, pairs, alike, metric=likely.metric,
         settings=settings_of(task), mask_text=_mask(job), seed=task.seed,
     )  # fmt: skip
     return planned.ration.used
@@ -128,9 +132,10 @@ def settings_of(task: Task) -> ExplainSettings:
     """What the suite says about its explanations, and what the model's answers allow."""
     job, wanted = task.job, task.job.suite.explain
     return ExplainSettings(
-        axes=tuple(job.suite.axes), largest=wanted.largest, random=wanted.random, pairs=wanted.pairs,
-        methods=wanted.methods, players=wanted.players or 0, exact=wanted.exact, requests=wanted.requests,
-        fixed_suffix=job.question.ask, log_odds=kind_of(task.worth.metric).card.unit == "log_odds",
+        axes=tuple(job.suite.axes), largest=wanted.largest, flips=wanted.changed, random=wanted.random,
+        pairs=wanted.pairs, methods=wanted.methods, players=wanted.players or 0, exact=wanted.exact,
+        requests=wanted.requests, fixed_suffix=job.question.ask,
+        log_odds=kind_of(task.worth.metric).card.unit == "log_odds",
         together=2 if job.question.kind == "choose" else 1,
         games=games_of(job, words=task.words), repeats=answers_wanted(job, words=task.words),
     )  # fmt: skip
@@ -216,8 +221,8 @@ def _contrasted(
     """Pair by pair, because each asks a question of its own: how probable its two answers are."""
     job = task.job
     chosen = chosen_pairs(
-        job.expansion.pairs, differences, axes=settings.axes, quotas=(settings.largest, settings.random),
-        requested=settings.pairs, seed=task.seed,
+        job.expansion.pairs, differences, axes=settings.axes, quotas=settings.quotas,
+        changed=changed_in(differences), requested=settings.pairs, seed=task.seed,
     )  # fmt: skip
     first = responses[(responses["repeat"] == 0) & (responses["error"] == "")]
     texts = dict(zip(first["prompt_id"], first["text"], strict=True))
@@ -230,7 +235,7 @@ def _contrasted(
             problems[question] += 1
             continue
         left = max(1, settings.requests - sum(one.asked for one in found)) if settings.requests else 0
-        own = replace(settings, largest=0, random=0, pairs=(pair["pair_id"],), requests=left)
+        own = replace(settings, largest=0, flips=0, random=0, pairs=(pair["pair_id"],), requests=left)
         one = _once(task.asking(question), DELTAS.frame(), own)
         found.append(_of_sample(one, str(pair["sample"]), question))
     left_out = tuple(
@@ -279,13 +284,26 @@ def _sides(job: Job, pairs: Sequence[str]) -> pd.DataFrame:
 
 
 def _ranking(task: Task, responses: pd.DataFrame, differences: pd.DataFrame) -> pd.DataFrame:
-    """The differences by which the largest are told, under the name of the score that is explained."""
-    job, reads = task.job, task.worth.reads
-    known = differences[differences["metric"] == reads]
-    if known.empty:
-        table = score(job.expansion.prompts, responses, question=job.question, metrics=[reads])
-        known = deltas(job.expansion.pairs, table, responses, question=job.question, metrics=[reads])
-    return known.assign(metric=task.worth.metric)
+    """The differences by which the largest are told, under the name of the explained score, and those of decisions."""
+    known = _by(task, responses, differences, task.worth.reads).assign(metric=task.worth.metric)
+    if not _decides(task.job) or task.worth.metric == DECISION:
+        return known
+    return DELTAS.stack([known, _by(task, responses, differences, DECISION)])
+
+
+def _by(task: Task, responses: pd.DataFrame, differences: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The differences by one metric, made now where the suite does not measure it."""
+    job = task.job
+    known = differences[differences["metric"] == metric]
+    if len(known):
+        return known
+    table = score(job.expansion.prompts, responses, question=job.question, metrics=[metric])
+    return deltas(job.expansion.pairs, table, responses, question=job.question, metrics=[metric])
+
+
+def _decides(job: Job) -> bool:
+    """Whether answers are decisions, and pairs in which they changed are explained."""
+    return bool(job.suite.explain.changed) and job.question.kind in DECIDING
 
 
 def _differences(job: Job, scores: pd.DataFrame, responses: pd.DataFrame) -> pd.DataFrame:

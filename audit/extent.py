@@ -26,6 +26,8 @@ class ExplainSettings:
     """Axes to explain; empty: every axis that is no intersection."""
     largest: int = 6
     """Pairs an axis with the largest differences, each of another template."""
+    flips: int = 3
+    """Pairs an axis in which the decision changed, drawn at random from all that are not among the largest."""
     random: int = 16
     """Cells (template, person) an axis drawn at random, in which all groups are explained."""
     pairs: tuple[str, ...] = ()
@@ -60,8 +62,8 @@ class ExplainSettings:
     def __post_init__(self) -> None:
         """InputError for a number that makes no explanation."""
         lowest = {
-            "largest": 0, "random": 0, "exact_up_to": 2, "passes": 3, "lime_samples": 50, "kernel_samples": 50,
-            "repeats": 1, "requests": 0,
+            "largest": 0, "flips": 0, "random": 0, "exact_up_to": 2, "passes": 3, "lime_samples": 50,
+            "kernel_samples": 50, "repeats": 1, "requests": 0,
         }  # fmt: skip
         for name, least in lowest.items():
             if getattr(self, name) < least:
@@ -74,6 +76,11 @@ class ExplainSettings:
         if self.players and not 2 <= self.players <= most:
             why = " in exact games" if self.exact else ""
             raise InputError(f"explain: 'players' is {self.players}; allowed: 2 to {most}{why}")
+
+    @property
+    def quotas(self) -> tuple[int, int, int]:
+        """Pairs with the largest differences, with changed decisions, and cells drawn at random, of each axis."""
+        return self.largest, self.flips, self.random
 
     @property
     def enumerated(self) -> int:

@@ -4,7 +4,8 @@
     sufficiency        mean over k of  v(all) - v(the first k alone)       small: what was named first is enough
 
 k runs from 1 to n - 1 (DeYoung et al. 2020 take the first 1, 5, 10, 20 and 50 % of the words; players are few). Both
-point the way in which all players together move the score, and are on the scale of probabilities for log-odds.
+point the way in which all players together move the score. For log-odds of one prompt they are on the scale of
+probabilities; for a difference of two they stay on that of the credits.
 """
 
 from __future__ import annotations
@@ -41,6 +42,13 @@ class Worths:
         asked = codes_of(masks)
         place = np.minimum(np.searchsorted(self.codes, asked), len(self.codes) - 1)
         return np.where(self.codes[place] == asked, self.values[place], np.nan)
+
+    @property
+    def range(self) -> float:
+        """How far the worths of coalitions lie apart."""
+        import numpy as np
+
+        return float(np.nanmax(self.values) - np.nanmin(self.values))
 
 
 def worths(masks: Mask, values: NDArray[np.float64]) -> Worths:

@@ -14,6 +14,7 @@ from audit.contrasts import decided
 from audit.kinds import kind_of
 from audit.policy import Policy
 from audit.records import ALL, CONTROL_ARMS, Card, Expansion, ModelIdentity, Question, Run, content_id
+from audit.samples import DECIDING
 from audit.suite import Suite
 from audit.unseen import seen_part, unseen_share
 
@@ -67,6 +68,8 @@ class PlanSummary:
     """Which models read the answers, and how much each is asked at most."""
     explanation_answers: int = 0
     """About how many answers explanations ask for on top; 0 where nothing is explained."""
+    explanation_pairs: tuple[str, ...] = ()
+    """Which pairs of each attribute are explained, in words."""
 
 
 def document(
@@ -92,6 +95,7 @@ def document(
         "metrics": {name: _definition(kind_of(name).card) for name in suite.metrics},
         "decision": [entry.model_dump(mode="json") for entry in suite.decision],
         "decision_count": decision_count(suite, expansion.prompts),
+        "explained": list(_chosen(suite, question)),
         "limits": limits(suite, policy, question=question, expansion=expansion),
         "deterministic": deterministic,
         "prompts_digest": content_id("prompts", sorted(set(expansion.prompts["prompt_id"]))),
@@ -168,8 +172,24 @@ def summarise(
         answers_per_s=float("nan") if earlier is None else _speed(earlier),
         recorded=suite.recorded is not None,
         explained=suite.recorded is None and suite.explain.some,
+        explanation_pairs=_chosen(suite, question),
         excluded=tuple(f"{e.what}: {e.reason} ({e.count})" for e in expansion.excluded),
     )  # fmt: skip
+
+
+def _chosen(suite: Suite, question: Question) -> tuple[str, ...]:
+    """Which pairs of each attribute are explained, and which by their ids."""
+    if suite.recorded is not None:
+        return ()
+    wanted = suite.explain
+    flips = wanted.changed if question.kind in DECIDING else 0
+    counts = {
+        "with the largest differences": wanted.largest,
+        "in which the decision changes": flips,
+        "cells drawn at random": wanted.random,
+        "asked for by id": len(wanted.pairs),
+    }
+    return tuple(f"{count:,} {words}" for words, count in counts.items() if count)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -194,7 +194,8 @@ class Played:
         every = self.wanted.every
         if not self.wanted.full:
             every = np.array([np.frombuffer(key, dtype=np.bool_) for key in self.coalitions.ids])
-        values = self.coalitions.values(every, known.values, odds=self.log_odds)
+        odds = self.log_odds and len(self.coalitions.game.terms) == 1
+        values = self.coalitions.values(every, known.values, odds=odds)
         return Judged(
             found=self.found, adds_up={name: adds_up(methods[name]) for name in self.found}, labels=self.labels,
             known=worths(every, values), orders=self.wanted.orders,

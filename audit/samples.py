@@ -1,12 +1,13 @@
-"""Which pairs are explained: those with the largest differences, a seeded random sample of cells, and those asked for.
+"""Which pairs are explained: the largest differences, changed decisions, a seeded random sample, and those asked for.
 
-A cell is one template with one person and one stratum; all its groups are compared. Only the random sample may stand
-for the suite: the largest differences were picked because they are large.
+A cell is one template with one person and one stratum; all its groups are compared. Only the random sample of cells
+may stand for the suite: the largest differences were picked because they are large, changed decisions because they
+changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from audit.quality import NOTHING
@@ -17,18 +18,23 @@ if TYPE_CHECKING:
 
 CELL = ["axis", "template", "name", "stratum"]
 """Columns that tell cells apart, in prompts and pairs alike."""
+DECISION = "selection_rate"
+DECIDING = ("classify", "choose")
+"""Kinds of question whose answers are decisions."""
+CHANGED = 0.5
+"""How much the rate of the favourable decision has to move for a decision to have changed; one answer moves it by 1."""
 
 
 def chosen_pairs(
-    pairs: pd.DataFrame, deltas: pd.DataFrame, *, axes: Sequence[str], quotas: tuple[int, int], seed: int,
-    requested: Sequence[str] = (),
+    pairs: pd.DataFrame, deltas: pd.DataFrame, *, axes: Sequence[str], quotas: tuple[int, int, int], seed: int,
+    changed: Collection[str] = (), requested: Sequence[str] = (),
 ) -> pd.DataFrame:  # fmt: skip
-    """Rows of `pairs` with the columns `sample` (largest, random or requested; the first that it is) and `in_random`.
+    """Rows of `pairs` with the columns `sample` (largest, flip, random, requested: the first it is) and `in_random`.
 
     On each axis (none named: every axis that is no intersection): as many pairs as the first quota with the largest
-    `deltas` (one row a pair), each from another template, both signs where both occur; and all pairs of as many random
-    cells as the second, distinct templates first. No prompt is in the random sample of two axes. Pairs whose ids are
-    `requested` are added, on whatever axis they are.
+    `deltas` (one row a pair), each from another template, both signs where both occur; of the others in `changed` as
+    many random ones as the second; and all pairs of as many random cells as the third; distinct templates first. No
+    prompt is in the random sample of two axes. Pairs whose ids are `requested` are added, on whatever axis they are.
     """
     import pandas as pd
 
@@ -39,12 +45,15 @@ def chosen_pairs(
     for axis in axes or sorted(name for name in swap["axis"].unique() if "*" not in name):
         rows = swap[swap["axis"] == axis]
         top = _largest(rows.merge(known, on="pair_id"), quotas[0])
-        cells = _random(rows, taken, count=quotas[1], seed=int(content_id("explain", seed, axis), 16))
+        turned = rows[rows["pair_id"].isin(changed) & ~rows["pair_id"].isin(top)]
+        flips = _shuffled(turned, quotas[1], seed=int(content_id("flips", seed, axis), 16))["pair_id"]
+        cells = _random(rows, taken, count=quotas[2], seed=int(content_id("explain", seed, axis), 16))
         taken |= {*cells["a"], *cells["b"]}
-        both = pd.concat([rows[rows["pair_id"].isin(top)], cells]).drop_duplicates("pair_id")
-        in_random = both["pair_id"].isin(cells["pair_id"])
-        sample = both["pair_id"].isin(top).map({True: "largest", False: "random"})
-        picked.append(both.assign(sample=sample, in_random=in_random))
+        named = {"random": list(cells["pair_id"]), "flip": list(flips), "largest": top}
+        sample = {pair_id: name for name, ids in named.items() for pair_id in ids}
+        own = rows[rows["pair_id"].isin(sample)]
+        in_random = own["pair_id"].isin(cells["pair_id"])
+        picked.append(own.assign(sample=own["pair_id"].map(sample), in_random=in_random))
     known_ids = {pair_id for frame in picked for pair_id in frame["pair_id"]}
     asked = swap[swap["pair_id"].isin(set(requested) - known_ids)]
     picked.append(asked.assign(sample="requested", in_random=False))
@@ -71,16 +80,25 @@ def _largest(rows: pd.DataFrame, count: int) -> list[str]:
 
 
 def _random(rows: pd.DataFrame, taken: set[str], *, count: int, seed: int) -> pd.DataFrame:
-    """All pairs of `count` cells in random order, every template once before any comes twice."""
-    import numpy as np
-
+    """All pairs of `count` cells, drawn at random."""
     cells = rows[CELL].drop_duplicates().sort_values(CELL)
     if taken:
         clash = rows.loc[rows["a"].isin(taken) | rows["b"].isin(taken), CELL].drop_duplicates()
         marked = cells.merge(clash, on=CELL, how="left", indicator=True)
         cells = marked.loc[marked["_merge"] == "left_only", CELL]
-    order = np.random.default_rng(seed).permutation(len(cells))
-    shuffled = cells.iloc[order]
+    return rows.merge(_shuffled(cells, count, seed=seed), on=CELL)
+
+
+def _shuffled(rows: pd.DataFrame, count: int, *, seed: int) -> pd.DataFrame:
+    """So many rows in random order, every template once before any comes twice."""
+    import numpy as np
+
+    shuffled = rows.iloc[np.random.default_rng(seed).permutation(len(rows))]
     turn = shuffled.groupby("template").cumcount()
-    drawn = shuffled.iloc[np.argsort(turn.to_numpy(), kind="stable")[:count]]
-    return rows.merge(drawn, on=CELL)
+    return shuffled.iloc[np.argsort(turn.to_numpy(), kind="stable")[:count]]
+
+
+def changed_in(deltas: pd.DataFrame) -> frozenset[str]:
+    """Ids of the pairs in which the decision changed, where there are decisions."""
+    moved = (deltas["metric"] == DECISION) & (deltas["delta"].abs() >= CHANGED)
+    return frozenset(deltas.loc[moved, "pair_id"].astype(str))

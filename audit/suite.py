@@ -92,6 +92,8 @@ class ExplainSpec(BaseModel, extra="forbid", frozen=True, use_attribute_docstrin
 
     largest: Annotated[Whole, Field(ge=0, le=100_000)] = 6
     """How many of the pairs with the largest differences."""
+    flips: Annotated[Whole, Field(ge=0, le=100_000)] | None = None
+    """How many of the other pairs in which the decision changed, drawn at random; by default half of `largest`."""
     random: Annotated[Whole, Field(ge=0, le=100_000)] = 16
     """How many pairs drawn at random, on which the summary of explanations rests."""
     pairs: tuple[Text, ...] = ()
@@ -112,7 +114,12 @@ class ExplainSpec(BaseModel, extra="forbid", frozen=True, use_attribute_docstrin
     @property
     def some(self) -> bool:
         """Whether any pair is explained."""
-        return bool(self.largest or self.random or self.pairs)
+        return bool(self.largest or self.changed or self.random or self.pairs)
+
+    @property
+    def changed(self) -> int:
+        """How many pairs in which the decision changed."""
+        return self.largest // 2 if self.flips is None else self.flips
 
 
 class DecisionEntry(BaseModel, extra="forbid", frozen=True, use_attribute_docstrings=True):

@@ -179,6 +179,26 @@ def test_the_gap_game_asks_for_nothing_that_the_removal_games_do_not_ask() -> No
     assert ids["gap"] < ids["removal"]
 
 
+def test_the_order_of_a_gap_is_measured_on_the_scale_of_its_credits() -> None:
+    """References make every probability nearly one, and with it any difference of probabilities nearly nothing."""
+
+    def settled(text: str) -> float:
+        found = words(text)
+        woman = "emily" in found or "she" in found or "her" in found
+        return 6.0 * ("references" in found) - 1.0 * woman - 2.0 * (woman and "engineer" in found)
+
+    texts = {"t1": TEXTS["t1"]}
+    found, _ = explained(settled, ExplainSettings(largest=0, random=3, log_odds=True), texts=texts)
+    gap = found.attributions[(found.attributions["game"] == "gap") & (found.attributions["method"] == "shap")]
+    checked = found.quality[found.quality["criterion"] == "comprehensiveness"].set_index("attribution_id")
+    engineers = gap[(gap["slot"] == "occupation") & (gap["value"].abs() > 1.9)]
+    assert len(engineers) == 2
+    for name in engineers["attribution_id"]:
+        assert checked.loc[name, "value"] == pytest.approx(2.0)
+        assert checked.loc[name, "met"]
+        assert gap[gap["attribution_id"] == name]["reliable"].all()
+
+
 def test_games_above_the_limit_are_asked_a_second_time_for_the_order_of_their_credits() -> None:
     settings = ExplainSettings(largest=0, random=1, players=9, exact_up_to=4, passes=5)
     made, _, _ = planned(restless, settings)

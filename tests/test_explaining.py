@@ -14,6 +14,7 @@ from audit.asking import Asker
 from audit.errors import InputError
 from audit.explaining import Explanations, explained_pairs
 from audit.job import Job, prepare
+from audit.pipeline import compute, plan
 from audit.records import PROMPTS
 from audit.score import score
 
@@ -97,6 +98,25 @@ def test_an_id_that_is_no_pair_is_refused(tmp_path: Path) -> None:
     wrong = TEXT.replace("explain: {largest: 0, random: 0}", "explain: {pairs: [nobody]}")
     with pytest.raises(InputError, match="'nobody' is no pair"):
         job_of(tmp_path, MODELS["BERT classifier"], wrong)
+
+
+def test_pairs_in_which_the_decision_changed_are_explained_and_counted_in_the_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUDIT_CACHE", str(tmp_path / "cache"))
+    text = TEXT.replace("{largest: 0, random: 0}", "{largest: 0, flips: 2, random: 0}")
+    text = text.replace("[selection_rate, choice_logit]", "[choice_logit]")
+    job = prepare(str(write_suite(tmp_path, text)), model="reference:screening-v1")
+    tables = compute(job).tables
+    rows, deltas = tables["attributions"], tables["deltas"]
+    assert set(rows["sample"]) == {"flip"} and not rows["in_random"].any()
+    mine = deltas[deltas["pair_id"].isin(rows["pair_id"]) & (deltas["metric"] == "choice_logit")]
+    assert len(mine) == 2
+    assert ((mine["value_a"] > 0) != (mine["value_b"] > 0)).all()
+    asked = set(tables["responses"]["prompt_id"]) - set(tables["prompts"]["prompt_id"])
+    planned = plan(str(tmp_path / "small.yaml"), model=job.backend)
+    assert len(asked) > 100 and planned.explanation_answers == pytest.approx(len(asked), rel=0.5)
+    assert planned.explanation_pairs == ("2 in which the decision changes",)
 
 
 # ------------------------------------------------------------------- bad input

@@ -99,6 +99,29 @@ def test_shapley_values_are_more_comprehensive_than_random_orders_and_turned_one
     assert good["leave_one_out"].value == pytest.approx(1.0, abs=0.5)
 
 
+def one_that_counts(players: int, tail: float) -> tuple[Worths, np.ndarray]:
+    """A game in which one player does all there is, but for pairs of others that do a little together."""
+    masks = all_coalitions(players)
+    rng = np.random.default_rng(8)
+    pairs = np.triu(tail * rng.normal(size=(players, players)), 1)
+    pairs[:, 0] = pairs[0] = 0.0
+    values = masks[:, 0] + np.einsum("si,ij,sj->s", masks, pairs, masks)
+    return worths(masks, values), values
+
+
+@pytest.mark.parametrize("tail", [1e-3, 1e-2])
+def test_the_order_of_words_that_do_next_to_nothing_does_not_count(tail: float) -> None:
+    """One random order in six begins with the word that counts, so the best twentieth of them is told by the rest."""
+    known, worth = one_that_counts(6, tail)
+    credits = np.array([1.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+    orders = [credits + 1e-4 * np.random.default_rng(seed).normal(size=6) for seed in range(20)]
+    found = [judged(one, known, worth)["comprehensiveness"] for one in orders]
+    assert any(one.value < one.bar for one in found)
+    assert all(one.met for one in found)
+    second = judged(np.array([0.9, 1.0, 0.0, 0.0, 0.0, 0.0]), known, worth)["comprehensiveness"]
+    assert not second.met
+
+
 def test_an_order_is_measured_as_its_definition_says() -> None:
     known, values, worth = game_of(4, 1)
     order = list(np.argsort(-values)) if worth[-1] >= worth[0] else list(np.argsort(values))

@@ -10,6 +10,7 @@ from audit.report import checks, facts, numbers, scales, swapped
 from audit.report.facts import Row
 from audit.report.quotes import Mark, passages, spans_of
 from audit.report.scales import Sentence
+from audit.samples import CHANGED, DECISION
 
 SAMPLES: Mapping[str, str] = {
     "largest": "Among the largest differences",
@@ -19,9 +20,6 @@ SAMPLES: Mapping[str, str] = {
 }
 METHODS: Mapping[str, str] = {"shap": "SHAP", "lime": "LIME"}
 MOST_WORDS = 5
-DECISION = "selection_rate"
-MOSTLY = 0.5
-"""With repeats a decision counts as changed where the rate of the favourable one moves by at least this much."""
 
 
 def worked(run: Run, pair_id: str, *, most_words: int = MOST_WORDS) -> Mapping[str, object] | None:
@@ -60,7 +58,7 @@ def worked(run: Run, pair_id: str, *, most_words: int = MOST_WORDS) -> Mapping[s
 def _flipped(run: Run, pair_id: str) -> str:
     """Which side alone got the favourable decision; empty where both or none did, or there are no decisions."""
     mine = run.deltas[(run.deltas["pair_id"] == pair_id) & (run.deltas["metric"] == DECISION)]
-    if not len(mine) or not abs(float(mine["delta"].iloc[0])) >= MOSTLY:
+    if not len(mine) or not abs(float(mine["delta"].iloc[0])) >= CHANGED:
         return ""
     return "b" if float(mine["delta"].iloc[0]) > 0 else "a"
 
