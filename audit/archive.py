@@ -1,4 +1,4 @@
-"""The commands of `audit evidence`: what is done with runs over the years."""
+"""What is done with runs over time: the command `history`, and the commands of `audit evidence`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,46 @@ from typing import Annotated
 import typer
 
 from audit.options import PolicyName
+
+
+def history(
+    folders: Annotated[
+        list[Path] | None, typer.Argument(metavar="FOLDER…", help="Folders of runs; reports by default.")
+    ] = None,
+    suite: Annotated[
+        list[str] | None,
+        typer.Option("--suite", metavar="NAME", help="Only runs of this suite, more than once."),
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model", "-m", metavar="NAME", help="Only this model, such as 'screening-*', more than once."
+        ),
+    ] = None,
+    axis: Annotated[
+        list[str] | None,
+        typer.Option("--axis", "-a", metavar="NAME", help="Only findings of this axis, more than once."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write the history as a page (HTML)."),
+    ] = None,
+    json: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the history as JSON.")
+    ] = None,
+) -> None:
+    """Show what became of each finding over all runs in a folder. Needs no model."""
+    from audit import console, histories, historyfiles, progress, timeline
+    from audit.history import Selection
+
+    wanted = historyfiles.places(output, json)
+    selection = Selection(suites=tuple(suite or ()), models=tuple(model or ()), axes=tuple(axis or ()))
+    with progress.shown(console.out(stderr=True)) as shown:
+        found = histories.history_of(folders or [Path("reports")], wanted=selection, progress=shown)
+    timeline.timeline(console.out(), found)
+    for path in historyfiles.write(found, wanted):
+        console.say(console.out(), f"written    {path}")
+
 
 evidence = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Keep the evidence of runs over the years."

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audit.comparable import PLANNED, compared, readers_of
+from audit.comparable import compared, planned
 from audit.disk import told, whole
 from audit.errors import InputError
 from audit.records import ALL, EFFECTS, Compared, Run, content_id
@@ -53,23 +53,21 @@ def baseline_of(run: Run) -> Baseline:
 
 def plan_of(run: Run) -> dict[str, Any]:
     """What has to be alike for two runs to be compared."""
-    question: Any = run.plan.get("question") or {}
-    return {
-        "suite": {key: run.suite.get(key) for key in ("design", "generalise", "recorded")},
-        "question": {key: question.get(key) for key in PLANNED},
-        "policy": {"alpha": run.policy.get("alpha")},
-        "metrics": run.plan.get("metrics") or {},
-        "second_models": readers_of(run.plan),
-    }
+    return planned({**run.plan, "suite": run.suite, "policy": run.policy})
 
 
 def items_of(run: Run, effects: pd.DataFrame) -> dict[str, str]:
     """Digest of the swap-arm pairs behind each effect; in other designs of the prompts of its axis and stratum."""
-    pairs = run.pairs[run.pairs["arm"] == "swap"]
+    return digests_of(run.pairs, run.prompts, effects)
+
+
+def digests_of(pairs: pd.DataFrame, prompts: pd.DataFrame, effects: pd.DataFrame) -> dict[str, str]:
+    """The same from the tables PAIRS and PROMPTS."""
+    swapped = pairs[pairs["arm"] == "swap"]
     rows = (
-        pairs.rename(columns={"pair_id": "id"})
-        if len(pairs)
-        else run.prompts.rename(columns={"prompt_id": "id"})
+        swapped.rename(columns={"pair_id": "id"})
+        if len(swapped)
+        else prompts.rename(columns={"prompt_id": "id"})
     )
     found: dict[tuple[str, str], str] = {}
     for axis, stratum in effects[["axis", "stratum"]].drop_duplicates().itertuples(index=False):

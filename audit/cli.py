@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from audit.archive import evidence as evidences
+from audit.archive import history
 from audit.disk import refused
 from audit.errors import AuditError, IncompleteError, InputError
 from audit.options import (
@@ -61,6 +62,7 @@ baselines = typer.Typer(
 )
 app.add_typer(baselines, name="baseline")
 app.add_typer(evidences, name="evidence")
+app.command()(history)
 
 
 def main() -> None:

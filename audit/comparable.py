@@ -3,35 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from audit.errors import InputError
 from audit.records import Compared, Run, content_id
 
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
 PLANNED = ("kind", "ask", "options", "favourable", "low", "high", "max_tokens")
 """What the plan says of the question."""
 RULES = ("alpha", "min_clusters", "none_ceiling", "power")
+SIDES = ("in the baseline", "in the candidate")
+"""How a reason names the earlier and the later run."""
+ROUNDED = 1e-5
+"""Numbers of a baseline file are rounded to six digits."""
 
 
 def compared(run: Run) -> Compared:
     """What a run is."""
-    model: Any = run.manifest["model"]
+    return facts(run.folder, {**run.plan, "suite": run.suite, "policy": run.policy}, run.manifest)
+
+
+def facts(source: str, plan: Mapping[str, Any], manifest: Mapping[str, Any]) -> Compared:
+    """What the run in the folder `source` is, by its plan and its manifest."""
+    model: Any = manifest["model"]
     revision = f"@{model['revision']}" if model.get("revision") else ""
-    versions: Any = run.manifest.get("versions") or {}
+    versions: Any = manifest.get("versions") or {}
     return Compared(
-        source=run.folder,
-        suite=str(run.suite["id"]),
-        suite_digest=str(run.plan.get("suite_digest", "")),
+        source=source,
+        suite=str(plan["suite"]["id"]),
+        suite_digest=str(plan.get("suite_digest", "")),
         model=f"{model['kind']}:{model['name']}{revision}",
         model_id=str(model["id"]),
-        policy=str(run.policy["id"]),
-        policy_digest=content_id("policy", run.policy),
-        plan=str(run.plan["digest"]),
-        root=str(run.manifest["root"]),
-        finished_at=str(run.manifest["finished_at"]),
-        complete=bool(run.manifest["complete"]),
+        policy=str(plan["policy"]["id"]),
+        policy_digest=content_id("policy", plan["policy"]),
+        plan=str(plan["digest"]),
+        root=str(manifest["root"]),
+        finished_at=str(manifest["finished_at"]),
+        complete=bool(manifest["complete"]),
         audit_version=str(versions.get("audit", "")),
     )
+
+
+def planned(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a plan has to be alike for two runs to be compared."""
+    question: Any = plan.get("question") or {}
+    return {
+        "suite": {key: plan["suite"].get(key) for key in ("design", "generalise", "recorded")},
+        "question": {key: question.get(key) for key in PLANNED},
+        "policy": {"alpha": plan["policy"].get("alpha")},
+        "metrics": plan.get("metrics") or {},
+        "second_models": readers_of(plan),
+    }
 
 
 def require_two(baseline: Compared, candidate: Compared) -> None:
@@ -48,7 +75,9 @@ def require_two(baseline: Compared, candidate: Compared) -> None:
         )
 
 
-def refusal(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> str:
+def refusal(
+    baseline: Mapping[str, Any], candidate: Mapping[str, Any], *, sides: tuple[str, str] = SIDES
+) -> str:
     """Why nothing of two plans can be compared; empty where something can."""
     for what, one, other in (
         *_of_suite(baseline["suite"], candidate["suite"]),
@@ -56,7 +85,7 @@ def refusal(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -> str:
         ("alpha of the policy", baseline["policy"].get("alpha"), candidate["policy"].get("alpha")),
     ):
         if one != other:
-            return f"{what}: {_short(one)} in the baseline, {_short(other)} in the candidate"
+            return f"{what}: {_short(one)} {sides[0]}, {_short(other)} {sides[1]}"
     return ""
 
 
@@ -81,6 +110,33 @@ def metric_refusals(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -
         if readers[0][name] != readers[1][name]:
             found[name] = "another second model, or another way of asking it, reads the answers"
     return found
+
+
+def effect_refusals(both: pd.DataFrame, *, sides: tuple[str, str] = SIDES) -> NDArray[np.object_]:
+    """Why effects of two runs (EFFECTS, columns of the earlier with `_before`) cannot be compared; else empty."""
+    reasons = np.full(len(both), "", dtype=object)
+    for column, title in (("scale", "scale"), ("control_arm", "control arm")):
+        differ = (both[column] != both[f"{column}_before"]).to_numpy(bool)
+        reasons[differ & (reasons == "")] = f"the {title} is another one {sides[1]}"
+    moved = _limit_differs(both) & (reasons == "")
+    reasons[moved] = [_limits(row, sides) for row in both[moved].to_dict("records")]
+    return reasons
+
+
+def _limit_differs(both: pd.DataFrame) -> NDArray[np.bool_]:
+    pairs = [
+        (both[name].to_numpy(float), both[f"{name}_before"].to_numpy(float))
+        for name in ("limit_low", "limit_high")
+    ]
+    same = [np.isclose(one, other, rtol=ROUNDED, atol=0, equal_nan=True) for one, other in pairs]
+    return np.asarray(~(same[0] & same[1]), bool)
+
+
+def _limits(row: Mapping[Any, Any], sides: tuple[str, str]) -> str:
+    before, after = (
+        f"{row[f'limit_low{version}']:g} to {row[f'limit_high{version}']:g}" for version in ("_before", "")
+    )
+    return f"the limit is {before} {sides[0]} and {after} {sides[1]}"
 
 
 def readers_of(plan: Mapping[str, Any]) -> dict[str, list[object]]:

@@ -12,7 +12,14 @@ from audit.answers import flipped, movers, utility
 from audit.baselinefile import Baseline, items_of, plan_of
 from audit.became import cases_of, status_of
 from audit.changed import Numbers, Rules, numbers
-from audit.comparable import compared, metric_refusals, refusal, remarks, require_two
+from audit.comparable import (
+    compared,
+    effect_refusals,
+    metric_refusals,
+    refusal,
+    remarks,
+    require_two,
+)
 from audit.credits import credit_changes
 from audit.matched import Block, blocks, known_kind
 from audit.policy import Policy
@@ -38,8 +45,6 @@ if TYPE_CHECKING:
 
 FROM_INTERVALS = "from the intervals of both runs, as if they were independent"
 """Said of effects without rows of their own, such as those corrected by a judge's errors."""
-ROUNDED = 1e-5
-"""Numbers of a baseline file are rounded to six digits."""
 UNPAIRED = (
     "compared with a baseline file: the pairs of the baseline are not at hand, so changes come from the intervals of "
     "both runs as if they were independent; where versions answer alike, their intervals are wider than pair by pair"
@@ -140,11 +145,7 @@ def _refusals(
         return reasons
     for metric, why in metric_refusals(*plans).items():
         reasons[(both["metric"] == metric).to_numpy(bool)] = why
-    for column, title in (("scale", "scale"), ("control_arm", "control arm")):
-        differ = (both[column] != both[f"{column}_before"]).to_numpy(bool)
-        reasons[differ & (reasons == "")] = f"the {title} is another one in the candidate"
-    moved = _limit_differs(both) & (reasons == "")
-    reasons[moved] = [_limits(row) for row in both[moved].to_dict("records")]
+    reasons = np.where(reasons == "", effect_refusals(both), reasons)
     recorded = candidate.suite.get("recorded") is not None
     for block in found:
         if not (block.ready_made or recorded):
@@ -155,22 +156,6 @@ def _refusals(
         other = [own_items[effect] != baseline.items[effect] for effect in both["effect_id"]]
         reasons[np.array(other, dtype=bool) & (reasons == "")] = "items differ between baseline and candidate"
     return reasons
-
-
-def _limit_differs(both: pd.DataFrame) -> Flags:
-    sides = [
-        (both[name].to_numpy(float), both[f"{name}_before"].to_numpy(float))
-        for name in ("limit_low", "limit_high")
-    ]
-    same = [np.isclose(one, other, rtol=ROUNDED, atol=0, equal_nan=True) for one, other in sides]
-    return np.asarray(~(same[0] & same[1]), bool)
-
-
-def _limits(row: Mapping[Any, Any]) -> str:
-    before, after = (
-        f"{row[f'limit_low{version}']:g} to {row[f'limit_high{version}']:g}" for version in ("_before", "")
-    )
-    return f"the limit is {before} in the baseline and {after} in the candidate"
 
 
 def _items(block: Block) -> list[str]:

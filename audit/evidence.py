@@ -163,7 +163,7 @@ def write_manifest(folder: Path, *, facts: Mapping[str, object]) -> Manifest:
     if path.exists() and _read(path, Manifest).complete:
         raise AuditError(f"{path}: this run is finished, its manifest never changes; --again starts another")
     plan = json.loads((folder / PLAN).read_text(encoding="utf-8"))
-    files = {name: _file_digest(folder / name) for name in _names(folder) if not _is_late(name)}
+    files = {name: digest_of_file(folder / name) for name in _names(folder) if not _is_late(name)}
     manifest = Manifest.model_validate(
         {
             "suite": plan["suite"]["id"],
@@ -207,7 +207,7 @@ def write_receipt(folder: Path) -> Receipt:
     content: dict[str, Any] = {
         "schema": SCHEMA,
         "root": _read(folder / MANIFEST, Manifest).root,
-        "files": {name: _file_digest(folder / name) for name in names},
+        "files": {name: digest_of_file(folder / name) for name in names},
     }
     receipt = Receipt.model_validate({**content, "digest": _digest_of(content)})
     _write(folder / RECEIPT, receipt)
@@ -230,6 +230,14 @@ def read_manifest(folder: Path) -> Manifest:
     if merkle_root(manifest.files) != manifest.root:
         raise InputError(f"{MANIFEST}: changed, its root does not fit its list of files")
     return manifest
+
+
+def require_named(folder: Path, *names: str) -> None:
+    """InputError unless these files of a run are as its manifest names them."""
+    files = read_manifest(folder).files
+    for name in names:
+        if not (folder / name).is_file() or files.get(name) != digest_of_file(folder / name):
+            raise InputError(f"{name}: not as it was when the run ended")
 
 
 def signatures(folder: Path) -> list[str]:
@@ -278,7 +286,7 @@ def _compare(folder: Path, found: Sequence[str], *, listed: Mapping[str, str]) -
     for name, digest in listed.items():
         if name not in found:
             yield f"{name}: missing"
-        elif _file_digest(folder / name) != digest:
+        elif digest_of_file(folder / name) != digest:
             yield f"{name}: changed since the run ended"
 
 
@@ -315,7 +323,8 @@ def _is_late(name: str) -> bool:
     return name == MANIFEST or name in RENDERED or name.startswith("exports/")
 
 
-def _file_digest(path: Path) -> str:
+def digest_of_file(path: Path) -> str:
+    """SHA-256 of the file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -3,7 +3,7 @@
 Single things are frozen dataclasses. Many things of one kind are a pandas DataFrame whose columns are
 named and explained here (`PROMPTS`, `PAIRS`, `RESPONSES`, `SCORES`, `DELTAS`, `EFFECTS`, `GROUPS`,
 `ATTRIBUTIONS`, `QUALITY`, `CARRIERS`, `SUBGROUPS`, `CLASSICAL`, `JUDGED`; of two runs `CHANGES`, `FLIPS`,
-`FLIP_COUNTS`, `MOVERS`, `CREDITS`, `UTILITY`). Ids are hashes of content, so the same suite gives the same ids on
+`FLIP_COUNTS`, `MOVERS`, `CREDITS`, `UTILITY`; of many `TRENDS`). Ids are hashes of content, so the same suite gives the same ids on
 every machine.
 """
 
@@ -778,6 +778,36 @@ UTILITY = _table(
     high=("float64", "interval of the difference, upper end"),
     level=("float64", "level of that interval: 1 - alpha; these are exploration"),
 )
+TRENDS = _table(
+    "trends",
+    run=("int64", "place of the run in the history, from 0, by the time when it ended"),
+    suite=("str", "suite id"),
+    effect_id=("str", "decision effect, the same in every run of the suite"),
+    metric=("str", "metric name"),
+    axis=("str", "axis or intersection"),
+    stratum=("str", "stratum or `*`"),
+    design=("str", "paired, groups, ranking"),
+    group_a=("str", "group, `*` or `reference`, as in EFFECTS"),
+    group_b=("str", "group"),
+    contrast=("str", "pair, others, reference, interaction"),
+    scale=("str", "difference or log_ratio"),
+    estimate=("float64", "effect, b against a, as in its run"),
+    low=("float64", "its interval in that run, lower end"),
+    high=("float64", "its interval in that run, upper end"),
+    level=("float64", "level of that interval"),
+    limit_low=("float64", "limit on the same scale; NaN without one"),
+    limit_high=("float64", "limit on the same scale; NaN without one"),
+    control_arm=("str", "deciding control arm"),
+    cluster_count=("int64", "clusters the interval rests on"),
+    pair_count=("int64", "pairs (answers, sets of prompts) with a value"),
+    failed_count=("int64", "pairs without a value"),
+    verdict=("str", "its verdict in that run"),
+    reason=("str", "why, in words"),
+    apart=(
+        "str",
+        "why it cannot be compared with the run before that has the effect; empty where it can, and in the first",
+    ),
+)
 TABLES: tuple[Table, ...] = (
     PROMPTS, PAIRS, RESPONSES, SCORES, DELTAS, EFFECTS, GROUPS, ATTRIBUTIONS, QUALITY, CARRIERS, SUBGROUPS, CLASSICAL,
     JUDGED,
@@ -851,6 +881,30 @@ class Compared:
     finished_at: str
     complete: bool
     audit_version: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outline:
+    """A finished run without its prompts and answers: what a history reads of it."""
+
+    facts: Compared
+    planned: Mapping[str, Any]
+    """What has to be alike for a comparison: suite, question, policy, metrics, second models."""
+    prompts: str
+    """Digest of all prompts, or one of its own where there is none; empty where answers are read that existed before."""
+    rows: tuple[Mapping[str, Any], ...]
+    """Decision effects: columns of EFFECTS that TRENDS has too."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class History:
+    """Finished runs by the time when they ended, and what became of each finding from run to run."""
+
+    runs: tuple[Compared, ...]
+    table: pd.DataFrame
+    """TRENDS: all runs of one effect after another, by suite and in the order of the newest run."""
+    left_out: tuple[Exclusion, ...] = ()
+    """Folders that are not shown, and why."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

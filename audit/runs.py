@@ -13,11 +13,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from audit.comparable import facts, planned
 from audit.disk import told, whole
 from audit.errors import InputError
 from audit.machine import now, stamp
-from audit.records import PROMPTS, TABLES, Exclusion, Finding, Run
-from audit.tablefiles import read_table, with_texts, write_table
+from audit.records import EFFECTS, PROMPTS, TABLES, TRENDS, Exclusion, Finding, Outline, Run
+from audit.tablefiles import read_rows, read_table, with_texts, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +29,8 @@ SCHEMA = 2
 Entry = TypeVar("Entry", Finding, Exclusion)
 TEXTS: Mapping[str, tuple[str, ...]] = {"prompts": ("messages", "spans"), "responses": ("text", "scores")}
 """Columns that are most of a large run's memory, and that few steps read."""
+SHARED = tuple(name for name in TRENDS.names if name in EFFECTS.names)
+"""Columns of an effect that a history shows."""
 LONGEST_NAME = 60
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 ANEW = (
@@ -165,6 +168,24 @@ def read_run(folder: Path, *, only: Collection[str] | None = None, quoted: bool 
         looks=_looks(folder / "looks.jsonl"),
         **tables,
     )
+
+
+def outline(folder: Path) -> Outline:
+    """What a history needs of the finished run in `folder`, of its tables some columns; InputError as `read_run`."""
+    plan = _read_plan(folder)
+    if not (folder / "manifest.json").is_file():
+        raise InputError(f"{folder}: this run is not finished")
+    manifest = _versioned(folder / "manifest.json")
+    try:
+        recorded = plan["suite"].get("recorded") is not None
+        return Outline(
+            facts=facts(str(folder), plan, manifest),
+            planned=planned(plan),
+            prompts="" if recorded else str(plan.get("prompts_digest") or manifest["root"]),
+            rows=tuple(read_rows(folder, EFFECTS, columns=SHARED, where="decision")),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{folder}: plan or manifest are damaged ({error!r})") from error
 
 
 def _quoted(pairs: pd.DataFrame, attributions: pd.DataFrame, findings: Sequence[Finding]) -> set[str]:

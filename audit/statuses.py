@@ -25,6 +25,7 @@ NUMBERS = (
     "template_count", "name_count", "cluster_count", "pair_count", "failed_count",
 )  # fmt: skip
 """Columns of an effect that every format gives in full precision."""
+CONTRASTED = ("group_a", "group_b", "axis", "stratum", "contrast")
 NOTHING: dict[str, str | int | float] = {"str": "", "int64": 0, "float64": math.nan, "bool": False}
 NO_ROW: Row = {column.name: NOTHING[column.dtype] for column in EFFECTS.columns}
 """What stands for an effect that is not in the table."""
@@ -97,11 +98,16 @@ def entries(run: Run) -> Iterator[Entry]:
 
 def comparison(finding: Finding | Change) -> str:
     """`b against a` with attribute and stratum, by their ids."""
-    against = {ALL: "the others", REFERENCE: "the reference inputs"}.get(finding.group_a, finding.group_a)
-    place = finding.axis if finding.stratum == ALL else f"{finding.axis}, {finding.stratum}"
-    if finding.contrast == "interaction":
-        return f"{finding.group_b} against what its parts add up to, from {against} ({place})"
-    return f"{finding.group_b} against {against} ({place})"
+    return contrasted({name: getattr(finding, name) for name in CONTRASTED})
+
+
+def contrasted(row: Row) -> str:
+    """The same from a row that has the columns `CONTRASTED`."""
+    against = {ALL: "the others", REFERENCE: "the reference inputs"}.get(row["group_a"], row["group_a"])
+    place = row["axis"] if row["stratum"] == ALL else f"{row['axis']}, {row['stratum']}"
+    if row["contrast"] == "interaction":
+        return f"{row['group_b']} against what its parts add up to, from {against} ({place})"
+    return f"{row['group_b']} against {against} ({place})"
 
 
 def figures(row: Row) -> str:
@@ -147,3 +153,10 @@ def model_name(run: Run) -> str:
     kind, name = str(identity.get("kind") or ""), str(identity.get("name") or "not recorded")
     short = "/".join(name.split("/")[-2:]) if name.startswith(("/", ".", "~")) else name
     return f"{kind}:{short}" if kind else short
+
+
+def version_name(model: str) -> str:
+    """KIND:NAME@REVISION without the kind; of a path its last part, of a revision twelve characters."""
+    name, at, revision = model.partition(":")[2].partition("@")
+    short = name.rstrip("/").rsplit("/", 1)[-1] if name.startswith(("/", ".", "~")) else name
+    return f"{short}{at}{revision[:12]}" if short else model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,6 +60,41 @@ def read_table(folder: Path, table: Table, *, without: Collection[str] = ()) -> 
     if count > ROWS_AT_ONCE:
         return_freed()
     return frame
+
+
+def read_rows(
+    folder: Path, table: Table, *, columns: Collection[str], where: str
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Rows in which the flag `where` is set, with some columns only; InputError where the file is damaged."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = folder / f"{table.name}.parquet"
+    if not path.is_file():
+        raise InputError(f"{path}: the file is missing")
+    wanted = [column for column in table.columns if column.name in columns]
+    try:
+        with pq.ParquetFile(path, memory_map=False) as file:
+            known = file.schema_arrow.names
+            names = [column.name for column in wanted if column.name in known or column.default is None]
+            found = file.read(columns=[*names, where], use_threads=False)
+        rows = found.filter(found[where]).select(names).to_pylist()
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise InputError(f"{path}: the file is damaged ({error})") from error
+    except KeyError as error:
+        raise InputError(f"{path}: the file is damaged, column {error} is missing") from error
+    nothing = {"str": "", "float64": math.nan, "int64": 0, "bool": False}
+    return [
+        {
+            column.name: _value(row.get(column.name, column.default), nothing[column.dtype])
+            for column in wanted
+        }
+        for row in rows
+    ]
+
+
+def _value(value: Any, nothing: Any) -> Any:
+    return nothing if value is None else value
 
 
 def with_texts(folder: Path, table: Table, frame: pd.DataFrame, *, of: Collection[str]) -> pd.DataFrame:

@@ -242,7 +242,8 @@ def imported_names(node: ast.AST) -> list[str]:
     "import audit",
     *(f"sys.argv = {['audit', *words, '--help']!r}; from audit.cli import main; main()"
       for words in ([], ["run"], ["plan"], ["check"], ["list"], ["report"], ["export"], ["verify"], ["swap"],
-                    ["compare"], ["baseline", "set"], ["evidence", "prune"])),
+                    ["compare"], ["baseline", "set"], ["evidence", "prune"],
+                    ["history"])),
 ])  # fmt: skip
 def test_importing_and_asking_for_help_load_no_heavy_library(statement: str) -> None:
     script = f"""

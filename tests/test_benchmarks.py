@@ -56,3 +56,17 @@ def test_the_quick_form_of_the_speed_benchmark_finds_the_same_answers_either_way
         assert any(part in row for row in rows), part
     last = re.fullmatch(r"largest difference between two ways: ([\d.e-]+)", rows[-1])
     assert last and float(last[1]) <= 1e-4
+
+
+def test_the_quick_form_of_the_history_benchmark_shows_every_run_and_every_break() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "benchmarks" / "history.py", "--runs", "8"],
+        capture_output=True, text=True, timeout=300,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    counted, took = done.stdout.splitlines()
+    assert counted == "8 runs, 9 findings, 2 left out, 9 breaks"
+    assert re.fullmatch(
+        r"[\d.]+ s, [\d.]+ s of processor time, start of Python included; page [\d.]+ MB", took
+    )

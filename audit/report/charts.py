@@ -72,8 +72,11 @@ class Axis:
 
     def at(self, value: float) -> float:
         """The x of a value, kept inside the plot."""
-        share = (value - self.low) / (self.high - self.low)
-        return round(LEFT + min(1.0, max(0.0, share)) * (RIGHT - LEFT), 1)
+        return round(LEFT + self.share(value) * (RIGHT - LEFT), 1)
+
+    def share(self, value: float) -> float:
+        """Where a value lies between the ends, 0 to 1."""
+        return min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
 
 
 def shortened(label: str, length: int = LABEL_LENGTH) -> str:
@@ -85,7 +88,7 @@ def forest(rows: Sequence[Row], labels: Sequence[str]) -> Plot:
     """Effects of one metric with their intervals, the limit and the noise band of each."""
     fields = ("low", "high", "estimate", "control_low", "control_high")
     values = [0.0, *(float(row[field]) for row in rows for field in fields)]
-    axis = _axis([*values, *_near(rows, values)])
+    axis = axis_of([*values, *near(rows, values)])
     marks = [
         _effect_mark(row, label, axis, place)
         for place, (row, label) in enumerate(zip(rows, labels, strict=True))
@@ -110,12 +113,13 @@ def forest(rows: Sequence[Row], labels: Sequence[str]) -> Plot:
     )
 
 
-def _near(rows: Sequence[Row], values: Sequence[float]) -> list[float]:
+def near(rows: Sequence[Row], values: Sequence[float]) -> list[float]:
     """The ends of the limits that are not so far out that everything else would be a dot."""
     ends = [float(row[field]) for row in rows for field in scales.LIMITS]
     sizes = [abs(value) for value in values if math.isfinite(value)]
     found = [end for end in ends if math.isfinite(end)]
-    return [end for end in found if abs(end) <= FAR * max(*sizes, min(abs(each) for each in found))]
+    farthest = FAR * max([*sizes, min((abs(each) for each in found), default=0.0)])
+    return [end for end in found if abs(end) <= farthest]
 
 
 def _effect_mark(row: Row, label: str, axis: Axis, place: int) -> Mark:
@@ -150,7 +154,8 @@ def _row_y(place: int) -> float:
     return TOP + ROW * place + ROW / 2
 
 
-def _axis(values: Sequence[float]) -> Axis:
+def axis_of(values: Sequence[float]) -> Axis:
+    """An axis on which all these values have room."""
     finite = [value for value in values if math.isfinite(value)] or [0.0]
     low, high = min(finite), max(finite)
     room = 0.06 * (high - low) or 0.5
@@ -158,13 +163,16 @@ def _axis(values: Sequence[float]) -> Axis:
 
 
 def _effect_ticks(row: Row, axis: Axis) -> list[Tick]:
+    return [Tick(x=axis.at(value), label=label) for value, label in effect_ticks(row, axis)]
+
+
+def effect_ticks(row: Row, axis: Axis, most: int = 7) -> list[tuple[float, Number]]:
+    """Round values of an effect's scale, at most `most`, with their labels."""
     if scales.is_ratio(row):
         shown = [tick for tick in RATIO_TICKS if axis.low <= math.log(tick) <= axis.high] or [1.0]
-        return [Tick(x=axis.at(math.log(tick)), label=_tick(f"{tick:g}")) for tick in shown]
+        return [(math.log(tick), _tick(f"{tick:g}")) for tick in shown]
     per_cent = scales.is_rate(card(str(row["metric"])))
-    return [
-        Tick(x=axis.at(value), label=_tick(_signed(value, per_cent))) for value in steps(axis.low, axis.high)
-    ]
+    return [(value, _tick(_signed(value, per_cent))) for value in steps(axis.low, axis.high, most)]
 
 
 def _signed(value: float, per_cent: bool) -> str:
@@ -196,7 +204,7 @@ def dots(rows: Sequence[Row], labels: Sequence[str], records: Sequence[str]) -> 
         else None
     )
     values = [float(row[field]) for row in rows for field in ("low", "value", "high")]
-    axis = _axis([*values, *([0.0] if rate else []), *([screen] if screen is not None else [])])
+    axis = axis_of([*values, *([0.0] if rate else []), *([screen] if screen is not None else [])])
     marks = [
         _dot(row, label, record, (axis, place))
         for place, (row, label, record) in enumerate(zip(rows, labels, records, strict=True))
