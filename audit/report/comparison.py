@@ -12,8 +12,10 @@ from audit.kinds import card_of
 from audit.records import ALL, Compared, Comparison
 from audit.report import charts, numbers, scales
 from audit.report.facts import Row, rows
+from audit.report.history import panels
 from audit.report.numbers import Number
 from audit.report.render import environment
+from audit.report.several import several
 from audit.statuses import comparison
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ def render_comparison(found: Comparison, between: Sequence[Comparison] = ()) -> 
         panels=_panels(every, [*between, found])[:MOST_PANELS], cut=len(_panels(every, [])) > MOST_PANELS,
         flips=_flips(found), flipped=_flipped(found), movers=_movers(found), credits=_credits(found),
         utility=_utility(found), more_versions=[each.candidate for each in between],
+        trends=panels(several([*between, found]))[:MOST_PANELS] if between else [],
         root=_exact(found.candidate.root, "candidate", "root"), digests=_digests(found),
     )  # fmt: skip
 

@@ -19,6 +19,7 @@ from audit.report.wording import VERDICT_WORDS
 from audit.statuses import contrasted, version_name
 
 LONGEST_ALT = 250
+MOST_VERSIONS = 12
 MOST_ROWS = 200
 """Newest runs that the table under a figure has; the figure has all of them."""
 
@@ -50,6 +51,11 @@ def render_history(found: History) -> str:
     )  # fmt: skip
 
 
+def panels(found: History) -> list[Mapping[str, object]]:
+    """A figure and its table for each finding."""
+    return [_Line(found.runs, members).panel() for members in by_effect(found)]
+
+
 def by_effect(found: History) -> list[list[Row]]:
     """The rows of each effect, oldest run first."""
     return [list(members) for _, members in groupby(rows(found.table), key=lambda row: row["effect_id"])]
@@ -69,9 +75,13 @@ def _version(one: Compared) -> Number:
 
 
 def _versions(runs: Sequence[Compared]) -> list[Number]:
-    """Each version once, in the order in which they came."""
+    """Each version once, in the order in which they came; of very many the first and the last few."""
     first = {version_name(one.model): one for one in reversed(runs)}
-    return [_version(first[name]) for name in dict.fromkeys(version_name(one.model) for one in runs)]
+    every = [_version(first[name]) for name in dict.fromkeys(version_name(one.model) for one in runs)]
+    if len(every) <= MOST_VERSIONS:
+        return every
+    few = MOST_VERSIONS // 2
+    return [*every[:few], Number(text="…", record="history"), *every[-few:]]
 
 
 def _day(one: Compared) -> Number:

@@ -19,7 +19,7 @@ INSET = 16.0
 LABEL_LENGTH = 26
 LABEL_WIDTH = 4.9
 """Of a character of a label."""
-LABEL_APART = 15.0
+LABEL_APART = 20.0
 FULL_SIZE = 16.0
 """Distance of two runs from which on marks have their full size."""
 SMALLEST = 0.3
