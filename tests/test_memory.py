@@ -133,4 +133,6 @@ def test_a_model_with_room_for_one_row_answers_as_one_with_room_for_all(
     assert refused
     for one, other in zip(found, expected, strict=True):
         assert one.error is None and one.text == other.text
-        assert one.scores == (None if other.scores is None else pytest.approx(dict(other.scores), rel=1e-5, abs=1e-5))
+        assert one.scores == (
+            None if other.scores is None else pytest.approx(dict(other.scores), rel=1e-5, abs=1e-5)
+        )
