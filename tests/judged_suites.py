@@ -33,6 +33,7 @@ judge:
     Answer:
   question: {options: [" Yes", " No"], favourable: " Yes"}
   labelled: labelled.jsonl
+explain: {largest: 0, random: 0}
 """
 GROUPS = ("men", "non-binary", "women")
 

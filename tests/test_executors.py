@@ -157,8 +157,11 @@ def test_errors_come_back_as_failed_records_and_the_next_question_meets_the_same
     here, far = local_and_far(model, [f"another {text}" for text in texts], tmp_path, executor)
     executor.close()
     assert far.failed == 1 and same(here, far)
-    assert os.getpid() in workers and len(workers) == 3
-    assert processes(tmp_path) == workers
+    later = processes(tmp_path)
+    assert os.getpid() in workers and set(workers) <= set(later)
+    assert (
+        2 <= len(workers) <= len(later) <= 3
+    )  # on a busy machine one worker may end before the other begins
 
 
 # ------------------------------------------------------------- what is survived

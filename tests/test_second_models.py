@@ -17,7 +17,10 @@ from audit.second_models import Reader, asked_as, open_readers
 from audit.suite import load_axes, load_suite
 
 PLAIN = TEXT[: TEXT.index("judge:\n")].replace("metrics: [length, judge]", "metrics: [length, sentiment]")
-PLAIN = PLAIN[: PLAIN.index("decision:")] + "decision:\n  - {metric: sentiment, axis: gender}\n"
+PLAIN = (
+    PLAIN[: PLAIN.index("decision:")]
+    + "decision:\n  - {metric: sentiment, axis: gender}\nexplain: {largest: 0, random: 0}\n"
+)
 OWN = PLAIN + "text_models:\n  sentiment: {model: hf:classes, labels: {warm: 1, cold: -1}}\n"
 
 

@@ -151,6 +151,7 @@ templates:
 controls: {{arms: [again, name, edit], edits: [final_space, blank_line]}}
 metrics: [{metrics}]
 sampling: {{names_per_group: 5, repeats: 1, seed: 7}}
+explain: {{largest: 0, random: 0}}
 decision:
   - {{metric: {decision}, axis: gender}}
 """
