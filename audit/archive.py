@@ -44,8 +44,9 @@ def history(
     selection = Selection(suites=tuple(suite or ()), models=tuple(model or ()), axes=tuple(axis or ()))
     with progress.shown(console.out(stderr=True)) as shown:
         found = histories.history_of(folders or [Path("reports")], wanted=selection, progress=shown)
+    written = historyfiles.write(found, wanted)
     timeline.timeline(console.out(), found)
-    for path in historyfiles.write(found, wanted):
+    for path in written:
         console.say(console.out(), f"written    {path}")
 
 

@@ -251,7 +251,7 @@ def strangers(folder: Path) -> list[str]:
     if (folder / RECEIPT).is_file():
         own |= _receipt_files(folder).keys()
     found = []
-    for place, folders, files in os.walk(folder):
+    for place, folders, files in os.walk(folder, onerror=_raised):
         links = [name for name in folders if (Path(place) / name).is_symlink()]
         for name in (*links, *files):
             path = Path(place) / name
@@ -259,6 +259,11 @@ def strangers(folder: Path) -> list[str]:
             if path.is_symlink() or not (inner in own or inner.startswith(ANSWERS)):
                 found.append(inner)
     return sorted(found)
+
+
+def _raised(error: OSError) -> None:
+    """What cannot be looked into may hold anything."""
+    raise error
 
 
 def require_unchanged(folder: Path) -> None:

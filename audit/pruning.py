@@ -88,7 +88,7 @@ def _looked_at(path: Path) -> Manifest | str | None:
     try:
         manifest = read_manifest(path)
         others = strangers(path)
-    except InputError as error:
+    except (InputError, OSError) as error:
         return f"a run that cannot be read ({error})"
     if others:
         more = f" and {len(others) - 1} more" if len(others) > 1 else ""
@@ -108,7 +108,7 @@ def _gone_half(path: Path) -> Fate:
     """A folder that an earlier prune has begun to empty, if nothing else lies in it."""
     try:
         others = strangers(path) if (path / MANIFEST).is_file() else list(_inside(path))
-    except InputError as error:
+    except (InputError, OSError) as error:
         others = [str(error)]
     if others:
         return Fate(folder=path, goes=False, reason=f"half deleted, and holds something else: {others[0]}")

@@ -17,7 +17,7 @@ from audit.comparable import facts, planned
 from audit.disk import told, whole
 from audit.errors import InputError
 from audit.machine import now, stamp
-from audit.records import EFFECTS, PROMPTS, TABLES, TRENDS, Exclusion, Finding, Outline, Run
+from audit.records import EFFECTS, PROMPTS, TABLES, TRENDS, VERDICTS, Exclusion, Finding, Outline, Run
 from audit.tablefiles import read_rows, read_table, with_texts, write_table
 
 if TYPE_CHECKING:
@@ -178,11 +178,16 @@ def outline(folder: Path) -> Outline:
     manifest = _versioned(folder / "manifest.json")
     try:
         recorded = plan["suite"].get("recorded") is not None
+        rows = tuple(read_rows(folder, EFFECTS, columns=SHARED, where="decision"))
+        if unknown := {row["verdict"] for row in rows} - set(VERDICTS):
+            raise InputError(
+                f"{folder}: an effect has the verdict {unknown.pop()!r}, which this program does not know"
+            )
         return Outline(
             facts=facts(str(folder), plan, manifest),
             planned=planned(plan),
             prompts="" if recorded else str(plan.get("prompts_digest") or manifest["root"]),
-            rows=tuple(read_rows(folder, EFFECTS, columns=SHARED, where="decision")),
+            rows=rows,
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{folder}: plan or manifest are damaged ({error!r})") from error

@@ -211,6 +211,7 @@ def test_damaged_foreign_and_unfinished_folders_are_listed_with_the_reason(
     first = output / "9-run"
     for name in ("unfinished", "plan", "manifest", "earlier", "effects", "gone", "undated"):
         shutil.copytree(first, output / name)
+    another(first, output / "verdict", effects=lambda table: table.assign(verdict="splendid"))
     (output / "unfinished" / "manifest.json").unlink()
     (output / "plan" / "plan.json").write_text('{"schema": 2, "suite": {"id": "x"}}')
     (output / "manifest" / "manifest.json").write_text("{")
@@ -229,12 +230,12 @@ def test_damaged_foreign_and_unfinished_folders_are_listed_with_the_reason(
     for name, words in {
         "unfinished": "this run is not finished", "plan": "damaged", "manifest": "no JSON", "earlier": "version 1",
         "effects": "not as it was", "gone": "is missing", "undated": "does not say when",
-        "photos": "plan.json is missing",
+        "photos": "plan.json is missing", "verdict": "verdict 'splendid', which this program does not know",
     }.items():  # fmt: skip
         assert words in reasons.pop(name)
     assert not reasons
     code, text = said("history", output)
-    assert code == 0 and text.count("left out") == 8
+    assert code == 0 and text.count("left out") == 9
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -35,6 +35,7 @@ def render_history(found: History) -> str:
         count=numbers.count(len(found.runs), "history", "runs"),
         suites=sorted({one.suite for one in found.runs}),
         first=_day(found.runs[0]), last=_day(found.runs[-1]), one=len(found.runs) == 1,
+        days=len({_day(one).text for one in (found.runs[0], found.runs[-1])}),
         tested=numbers.count(len(lines), "history", "findings"),
         boxes=[
             (verdict, numbers.count(sum(row["verdict"] == verdict for row in newest), "history", verdict))
@@ -167,11 +168,12 @@ class _Line:
 
     def _caption(self) -> Iterable[str | Number]:
         count = len(self.members)
+        first, last = (_day(self._run(row)) for row in (self.members[0], self.newest))
         return (
             numbers.count(count, str(self.newest["effect_id"]), "runs"),
             f" {'run' if count == 1 else 'runs'}, ",
-            _day(self._run(self.members[0])),
-            *((" to ", _day(self._run(self.newest))) if count > 1 else ()),
+            first,
+            *((" to ", last) if last.text != first.text else ()),
         )
 
     def _alt(self) -> str:

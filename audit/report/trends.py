@@ -17,8 +17,10 @@ LEFT, RIGHT = 66.0, 668.0
 TOP, BASE = 30.0, 188.0
 INSET = 16.0
 LABEL_LENGTH = 26
-LABEL_WIDTH = 4.9
+LABEL_WIDTH = 5.2
 """Of a character of a label."""
+ASIDE = LABEL_WIDTH * math.cos(math.radians(32))
+"""How far each of them reaches to the left, as labels are turned."""
 LABEL_APART = 20.0
 FULL_SIZE = 16.0
 """Distance of two runs from which on marks have their full size."""
@@ -73,6 +75,9 @@ class Trend:
     bands: tuple[Band, ...]
     intervals: str
     line: str
+    """Between versions of one model."""
+    leap: str
+    """Between two models."""
     spots: tuple[Spot, ...]
     breaks: tuple[float, ...]
     labels: tuple[tuple[float, str], ...]
@@ -92,7 +97,8 @@ def trend(stops: Sequence[Stop]) -> Trend:
 
     known = [scales.known(row, "estimate") for row in rows]
     ys = [at(float(row["estimate"])) if yes else BASE for row, yes in zip(rows, known, strict=True)]
-    labels = _labels(xs, [shortened(stop.label, LABEL_LENGTH) for stop in stops])
+    line, leap = _lines(stops, xs, ys, known)
+    labels = _labels(xs, [stop.label for stop in stops])
     deepest = max(len(label) for _, label in labels) * LABEL_WIDTH
     gap = xs[1] - xs[0] if len(xs) > 1 else FULL_SIZE
     return Trend(
@@ -103,7 +109,7 @@ def trend(stops: Sequence[Stop]) -> Trend:
             f"M{x} {at(float(row['low']))} V{at(float(row['high']))}"
             for row, x in zip(rows, xs, strict=True) if scales.known(row, "low", "high")
         ),
-        line=_line(stops, xs, ys, known),
+        line=line, leap=leap,
         spots=tuple(
             Spot(x=x, y=y, shape=str(stop.row["verdict"]) if yes else "not_measured", whole=stop.whole)
             for stop, x, y, yes in zip(stops, xs, ys, known, strict=True)
@@ -123,14 +129,28 @@ def _xs(count: int) -> list[float]:
     return [round(LEFT + INSET + place * step, 2) for place in range(count)]
 
 
-def _line(stops: Sequence[Stop], xs: Sequence[float], ys: Sequence[float], known: Sequence[bool]) -> str:
-    """From estimate to estimate; lifted where a run cannot be compared, or has none."""
-    parts, drawing = [], False
-    for stop, x, y, yes in zip(stops, xs, ys, known, strict=True):
-        if yes:
-            parts.append(f"{'L' if drawing and not stop.apart else 'M'}{x} {y}")
-        drawing = yes
-    return " ".join(parts)
+def _lines(
+    stops: Sequence[Stop], xs: Sequence[float], ys: Sequence[float], known: Sequence[bool]
+) -> tuple[str, str]:
+    """From estimate to estimate: between versions of one model, and from one model to another.
+
+    Nothing is drawn where a run cannot be compared with the one before it, or one of both has no estimate.
+    """
+    lines: tuple[list[str], list[str]] = ([], [])
+    drawn = (-1, -1)  # which line was drawn last, and to which run
+    for place in range(1, len(stops)):
+        if stops[place].apart or not (known[place] and known[place - 1]):
+            continue
+        other = int(_model(stops[place]) != _model(stops[place - 1]))
+        if drawn != (other, place - 1):
+            lines[other].append(f"M{xs[place - 1]} {ys[place - 1]}")
+        lines[other].append(f"L{xs[place]} {ys[place]}")
+        drawn = (other, place)
+    return " ".join(lines[0]), " ".join(lines[1])
+
+
+def _model(stop: Stop) -> str:
+    return stop.label.partition("@")[0]
 
 
 def _bands(rows: Sequence[Row], xs: Sequence[float], at: object) -> Iterator[Band]:
@@ -161,4 +181,4 @@ def _labels(xs: Sequence[float], labels: Sequence[str]) -> tuple[tuple[float, st
         while kept and x - kept[-1][0] < LABEL_APART:
             kept.pop()
         kept.append((x, label))
-    return tuple(kept)
+    return tuple((x, shortened(label, min(LABEL_LENGTH, int(x / ASIDE)))) for x, label in kept)

@@ -68,7 +68,7 @@ def page() -> Any:
 
 def stops(values: Sequence[float], **more: Any) -> list[Stop]:
     return [
-        Stop(row=row(n, value, "within"), label=f"v{n}", whole=True, apart="", **more)
+        Stop(row=row(n, value, "within"), label=f"m@v{n}", whole=True, apart="", **more)
         for n, value in enumerate(values)
     ]
 
@@ -180,11 +180,18 @@ def test_the_line_is_lifted_where_runs_cannot_be_compared_or_nothing_was_measure
     five[2] = replace(five[2], apart="another limit")
     five[4] = replace(five[4], row={**five[4].row, "estimate": math.nan, "low": math.nan, "high": math.nan})
     found = trend(five)
-    assert re.findall("[ML]", found.line) == ["M", "L", "M", "L", "M"]
+    assert re.findall("[ML]", found.line) == ["M", "L", "M", "L"]
     (at,) = found.breaks
     assert found.spots[1].x < at < found.spots[2].x
     assert found.spots[4].shape == "not_measured"
-    assert found.intervals.count("M") == 5
+    assert found.intervals.count("M") == 5 and found.leap == ""
+
+
+def test_a_step_to_another_model_is_another_kind_of_line() -> None:
+    four = stops([0.1, 0.2, 0.1, 0.2])
+    found = trend([*four[:2], replace(four[2], label="n@v1"), replace(four[3], label="n@v2")])
+    (first, second, third, fourth) = (f"{spot.x} {spot.y}" for spot in found.spots)
+    assert found.line == f"M{first} L{second} M{third} L{fourth}" and found.leap == f"M{second} L{third}"
 
 
 def test_another_limit_is_another_band() -> None:
@@ -199,7 +206,7 @@ def test_another_limit_is_another_band() -> None:
 @pytest.mark.parametrize("count", [1, 2, 30, 1000])
 def test_versions_are_named_as_far_as_there_is_room_and_the_newest_always(count: int) -> None:
     found = trend(stops([0.1] * count))
-    assert found.labels[-1][1] == f"v{count - 1}" and found.labels[-1][0] == found.spots[-1].x
+    assert found.labels[-1][1] == f"m@v{count - 1}" and found.labels[-1][0] == found.spots[-1].x
     assert all(b[0] - a[0] >= 15 for a, b in pairwise(found.labels))
     same = [replace(one, label="v") for one in stops([0.1] * count)]
     assert [label for _, label in trend(same).labels] == ["v"]
