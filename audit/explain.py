@@ -35,7 +35,7 @@ from audit.records import Game as GameKind
 from audit.replay import Known, Played, adds_up, replay, wanted_in
 from audit.samples import CELL, changed_in, chosen_pairs
 
-__all__ = ["ExplainPlan", "ExplainSettings", "Explained", "again", "attribute", "more", "plan"]
+__all__ = ["ExplainPlan", "ExplainSettings", "Explained", "again", "attribute", "more", "plan", "priced"]
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -143,6 +143,19 @@ def more(plan: ExplainPlan, scores: pd.DataFrame, *, noise: Noise | None = None)
         _finish(plan)
         _next_portion(plan)
     return plan
+
+
+def priced(plan: ExplainPlan) -> tuple[int, int]:
+    """How many answers all portions ask for, and how many an untrained copy gives, before any is known.
+
+    The plan is used up.
+    """
+    while len(plan.prompts):
+        _remember(plan)
+        plan.explanations, plan.tables = [], {}
+        _next_portion(plan)
+    first = next((name for name, one in plan.attributors.items() if not isinstance(one, Interacts)), "")
+    return plan.ration.used, len(again(plan, first))
 
 
 def attribute(

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from audit.asking import Asker
 from audit.errors import InputError
-from audit.explain import Explained, ExplainPlan, ExplainSettings, attribute, plan
+from audit.explain import Explained, ExplainPlan, ExplainSettings, attribute, plan, priced
+from audit.inside import Randomises
 from audit.job import Job, check_pairs
 from audit.kinds import kind_of
 from audit.protocols import Masks
@@ -106,6 +107,7 @@ def price(job: Job) -> int:
     """About how many answers the explanations of a job will ask for, as far as that can be told before any answer.
 
     Pairs stand for those with the largest differences and for changed decisions; a server is taken to answer in words.
+    Those of an untrained copy are counted where the model may have one.
     """
     import pandas as pd
 
@@ -125,7 +127,8 @@ def price(job: Job) -> int:
         job.expansion.prompts, pairs, alike, metric=likely.metric,
         settings=settings_of(task), mask_text=_mask(job), seed=task.seed,
     )  # fmt: skip
-    return planned.ration.used
+    own, copy = priced(planned)
+    return own + (copy if isinstance(job.backend, Randomises) else 0)
 
 
 def settings_of(task: Task) -> ExplainSettings:

@@ -49,6 +49,9 @@ def explained(console: Console, run: Run, pair_id: str) -> None:
             console.print(_credits(["word", *side["methods"]], side["words"]))
     if pair["swap"]:
         _swap(console, pair["swap"])
+    if pair["line"]:
+        steps = [(f"{slot}: {a} → {b}", [(credit,)]) for slot, a, b, credit in pair["line"]]
+        console.print(_credits(["inside the model, from a to b", "credit"], steps))
     if pair["gap"]:
         _quoted(console, "words on which the difference depends, in the text of b", pair["gap"]["passages"])
         words = [(word, [(kind,), credit]) for word, kind, credit in pair["gap"]["words"]]

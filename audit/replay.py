@@ -84,7 +84,7 @@ class Wanted:
 
 
 def wanted_in(methods: Methods, players: int, *, seed: int, enumerated: int) -> Wanted:
-    """What a game of so many players asks for; every coalition up to `enumerated` players."""
+    """What a game of so many players asks for; every coalition up to `enumerated`, without methods only the full."""
     sampled = any(not seedless(method, players) for method in methods.values())
     return _wanted(
         tuple(methods.items()), players, seed if sampled or players > enumerated else 0, enumerated
@@ -112,12 +112,12 @@ def _wanted(
     }
     if players <= enumerated:
         orders = random_orders(players, count=MANY_ORDERS, seed=0)
-        every = all_coalitions(players)
+        every = all_coalitions(players) if methods else np.ones((1, players), dtype=np.bool_)
     else:
         orders = _walked(methods, players, seed)
         ends = np.concatenate([np.eye(players), np.zeros((1, players))]).astype(np.bool_)
         parts = [*by_method.values(), wanted_by(orders), ~ends, ends[-1:]]
-        every = np.unique(np.concatenate(parts), axis=0)
+        every = np.unique(np.concatenate(parts), axis=0) if methods else ~ends[-1:]
     return Wanted(
         every=every, by_method=by_method, refused=refused, orders=orders, full=players <= enumerated
     )

@@ -6,6 +6,7 @@ import json
 import re
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from math import factorial
 from pathlib import Path
@@ -18,7 +19,7 @@ from filled_prompts import PERSONS, TEXTS, deltas_of, filled, pairs_of, prompt_r
 
 from audit.attribution import ATTRIBUTORS
 from audit.errors import InputError
-from audit.explain import Explained, ExplainPlan, ExplainSettings, attribute, more, plan
+from audit.explain import Explained, ExplainPlan, ExplainSettings, attribute, more, plan, priced
 from audit.records import ATTRIBUTIONS, DELTAS, PROMPTS, QUALITY, SCORES
 
 SMALL = ExplainSettings(largest=2, random=2)
@@ -225,6 +226,31 @@ def test_portions_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     pd.testing.assert_frame_equal(parts.attributions, whole.attributions, rtol=1e-12)
     pd.testing.assert_frame_equal(parts.quality, whole.quality, rtol=1e-9)
     pd.testing.assert_frame_equal(parts.scores, whole.scores, rtol=1e-12)
+
+
+def test_the_price_is_what_all_portions_ask_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = ExplainSettings(largest=2, random=4)
+    made, _, _ = planned(restless, settings)
+    asked = set(made.prompts["prompt_id"])
+    monkeypatch.setattr("audit.explain.PORTION", 100)
+    parts, _, _ = planned(restless, settings)
+    assert len(parts.prompts) < len(asked)
+    found, copy = priced(parts)
+    answered = set(suite_of()[0]["prompt_id"])
+    assert found == len(asked - answered)
+    assert 0 < copy < len(asked)
+
+
+def test_gradients_alone_ask_for_the_two_prompts_and_no_coalition() -> None:
+    pairs = suite_of()[1]["pair_id"].head(1)
+    settings = ExplainSettings(largest=0, random=0, pairs=tuple(pairs), methods=("integrated_gradients",))
+    for limit in (8, 2):
+        made, every, _ = planned(restless, replace(settings, exact_up_to=limit))
+        (pair,) = every[every["pair_id"].isin(pairs)].to_dict("records")
+        assert set(made.prompts["prompt_id"]) == {pair["a"], pair["b"]}
+        found = answered(made, restless)
+        assert not len(found.attributions) and not len(found.quality)
+        assert [one.kind for one, players in made.players if players] == ["swap", "removal", "removal"]
 
 
 def test_every_method_plays_the_games_that_it_can_and_says_why_not_where_it_cannot() -> None:

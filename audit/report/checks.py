@@ -20,7 +20,11 @@ TITLES: Mapping[str, str] = {
     "stability": "stability over seeds",
     "leave_one_out": "agreement with leaving words out singly",
     "sampling": "largest sampling error",
-    "completeness": "completeness",
+    "score": "distance from the collected score",
+    "completeness": "credits miss the difference of the scores by",
+    "rest": "credit of tokens outside the words",
+    "tokens": "words without a token of their own",
+    "straddling": "tokens in several words",
     "randomisation": "agreement with a model of random weights",
 }
 """Criteria of the table `quality` in words; others are printed under their own name."""
@@ -65,6 +69,7 @@ def _order(row: Row) -> tuple[int, str, str]:
 
 def _title(row: Row) -> str:
     side = f" of {row['side']}" if row["side"] in ("a", "b") else ""
+    side = side or (" from a to b" if row["game"] == "gradient" else "")
     method = {"shap": "SHAP", "lime": "LIME"}.get(str(row["method"]), str(row["method"]).replace("_", " "))
     return f"{GAMES.get(str(row['game']), str(row['game']))}{side}, {method}"
 

@@ -19,6 +19,8 @@ SAMPLES: Mapping[str, str] = {
     "requested": "Asked for by its id",
 }
 METHODS: Mapping[str, str] = {"shap": "SHAP", "lime": "LIME"}
+UNSIGNED = "saliency"
+"""A method whose sizes say nothing of which way a word moves the score."""
 MOST_WORDS = 5
 
 
@@ -50,6 +52,7 @@ def worked(run: Run, pair_id: str, *, most_words: int = MOST_WORDS) -> Mapping[s
         "sides": [_side(run, pair, side, rows, most_words) for side in ("a", "b")],
         "gap": _gap(run, pair, [row for row in rows if row["game"] == "gap"], most_words),
         "swap": swapped.swap_game(pair_id, delta, [row for row in rows if row["game"] == "swap"]),
+        "line": _line(rows),
         "doubts": _doubts(rows),
         "quality": checks.lines(run, pair_id, rows),
     }
@@ -100,8 +103,9 @@ def _with_error(row: Row) -> Sentence:
 
 def _side(run: Run, pair: Row, side: str, rows: Sequence[Row], most: int) -> Mapping[str, object]:
     mine = [row for row in rows if row["game"] in ("removal", "gradient") and row["side"] == side]
-    first = main_method([row for row in mine if row["game"] == "removal"])
+    first = main_method([row for row in mine if row["game"] == "removal"]) or main_method(mine)
     top = sorted(first, key=lambda row: -size(row))[:most]
+    marked = [row for row in top if row["method"] != UNSIGNED]
     methods = list(dict.fromkeys(str(row["method"]) for row in mine if size(row)))
     found = {(str(row["method"]), str(row["spans"])): row for row in mine}
     prompts = run.prompts[run.prompts["prompt_id"] == pair[side]]
@@ -109,7 +113,7 @@ def _side(run: Run, pair: Row, side: str, rows: Sequence[Row], most: int) -> Map
     return {
         "name": side,
         "group": facts.group_title(run, str(pair["axis"]), str(pair[f"group_{side}"])),
-        "passages": passages(messages, [mark for row in top for mark in _marks(row, "up", "down")]),
+        "passages": passages(messages, [mark for row in marked for mark in _marks(row, "up", "down")]),
         "methods": [method_title(method) for method in methods],
         "words": [
             (_player(row, side), [_cell(found, method, row) for method in methods]) for row in top if methods
@@ -153,6 +157,14 @@ def _gap(run: Run, pair: Row, rows: Sequence[Row], most: int) -> Mapping[str, ob
         "words": [(str(row["text_b"]), str(row["slot"]) or "word", _with_error(row)) for row in top],
         "group": facts.group_title(run, str(pair["axis"]), str(pair["group_b"])),
     }
+
+
+def _line(rows: Sequence[Row]) -> Sequence[tuple[str, str, str, numbers.Number]]:
+    """Credits of the slots on the straight line from a to b inside the model, where a gradient method took it."""
+    mine = [row for row in rows if row["game"] == "gradient" and row["side"] == "pair" and size(row)]
+    return [
+        (str(row["slot"]), str(row["text_a"]), str(row["text_b"]), credit(row)) for row in main_method(mine)
+    ]
 
 
 def _doubts(rows: Sequence[Row]) -> list[str]:

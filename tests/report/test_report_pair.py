@@ -134,6 +134,22 @@ def test_gradients_have_a_column_of_their_own_where_they_are(run: Run) -> None:
     assert "+0.07" in words(page)
 
 
+def test_gradients_alone_mark_the_words_and_say_what_the_line_from_a_to_b_does(run: Run) -> None:
+    rows = run.attributions[(run.attributions["method"] == "shap") & (run.attributions["game"] != "gap")]
+    alone = replace(run, attributions=rows.assign(game="gradient", method="integrated_gradients"))
+    pair_id = pair_with(run)
+    page = printed(alone, pair_id)
+    mine = facts.rows(alone.attributions[alone.attributions["pair_id"] == pair_id])
+    records = {each.get("data-record") for each in page.iter()}
+    assert {f"{row['attribution_id']}/{row['player']}" for row in mine} <= records
+    assert all_of(page, "mark") and "on the straight line from a to b" in words(page)
+    shown = said(alone, pair_id)
+    assert "Integrated gradients" in shown and "inside the model, from a to b" in shown
+    steep = replace(alone, attributions=alone.attributions.assign(method="saliency"))
+    quotes = [each for each in all_of(printed(steep, pair_id), "blockquote")]
+    assert quotes and not [mark for quote in quotes for mark in all_of(quote, "mark")], "sizes have no sign"
+
+
 def test_the_terminal_marks_words_in_brackets_with_their_credits(run: Run) -> None:
     pair_id = pair_with(run)
     text = said(run, pair_id)
