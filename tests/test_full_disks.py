@@ -24,7 +24,8 @@ def forks() -> Iterator[Parent]:
 
 @pytest.fixture(scope="module")
 def whole(forks: Parent, tmp_path_factory: pytest.TempPathFactory) -> Place:
-    place = Place(tmp_path_factory.mktemp("whole"), "reference:screening-v1")
+    pdf = {"AUDIT_PDF": "yes"}
+    place = Place(tmp_path_factory.mktemp("whole"), "reference:screening-v1", environment=pdf)
     undisturbed(forks, place)
     return place
 
@@ -117,7 +118,7 @@ def full_folder(forks: Parent, whole: Place, disk: Disk, tmp_path: Path, size: i
     return ended
 
 
-@pytest.mark.parametrize(("size", "name"), [(80, ".parquet"), (320, "report.pdf")])
+@pytest.mark.parametrize(("size", "name"), [(80, ".parquet"), (420, "report.pdf")])
 def test_results_that_find_no_room_end_the_run_and_it_goes_on_once_there_is_room(
     forks: Parent, whole: Place, disk: Disk, tmp_path: Path, size: int, name: str
 ) -> None:

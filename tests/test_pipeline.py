@@ -44,7 +44,7 @@ def test_the_swap_game_adds_up_to_the_measured_delta(tmp_path: Path) -> None:
     suite = write_suite(tmp_path, TEXT.replace("random: 0", "random: 3").replace("largest: 0", "largest: 2"))
     run = read_run(pipeline.run(str(suite), model=f"hf:{model}", output=tmp_path / "runs"))
     deltas = run.deltas[run.deltas["metric"] == "choice_logit"].set_index("pair_id")["delta"]
-    swap = run.attributions[run.attributions["game"] == "swap"]
+    swap = run.attributions[(run.attributions["game"] == "swap") & (run.attributions["method"] == "shap")]
     sums = swap.groupby("pair_id")["value"].sum()
     assert len(sums)
     np.testing.assert_allclose(sums, deltas.loc[sums.index], atol=1e-5)
