@@ -53,7 +53,10 @@ test: venv system ## run the tests (PYTEST_ARGS=-n0 for one process)
 build/captum:
 	$(BIN)/pip install --no-deps --target $@ captum==0.9.0
 
-studies: venv system build/captum ## run the slow studies: calibration, planted effects
+build/mlflow: .ci/mlflow-server
+	$(BIN)/pip install --no-deps --target $@ -r $<
+
+studies: venv system build/captum build/mlflow ## run the slow studies: calibration, planted effects
 	$(RUN) $(BIN)/pytest -m slow -s
 
 lint: venv ## check style and formatting

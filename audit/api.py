@@ -77,7 +77,7 @@ def check(suite: str | Path, *, model: str | Path | None = None, policy: str | P
 
 
 def open(folder: str | Path) -> OpenRun:
-    """The finished run in `folder`; InputError says what is missing or damaged.
+    """The finished run in `folder`, or in MLflow (`mlflow:RUN_ID`); InputError says what is missing or damaged.
 
     >>> sample = open("reports/sample")
     >>> sample.suite, sample.model, len(sample.findings)
@@ -134,7 +134,7 @@ class OpenRun(Shown):
     """A finished run: its findings and tables as DataFrames, its report, and comparisons with other runs."""
 
     def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
+        self.folder = _folder(folder)
         self._told = read_run(self.folder, only=("effects",))
 
     @cached_property
@@ -335,7 +335,9 @@ def _model(model: Model) -> str | Backend:
 
 
 def _folder(of: OpenRun | str | Path) -> Path:
-    return of.folder if isinstance(of, OpenRun) else Path(of)
+    from audit.tracking import located
+
+    return of.folder if isinstance(of, OpenRun) else located(of)
 
 
 def _findings(run: Run) -> pd.DataFrame:

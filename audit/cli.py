@@ -27,6 +27,7 @@ from audit.options import (
     Junit,
     Kind,
     Markdown,
+    MaybeBaseline,
     MaybeModel,
     Methods,
     Model,
@@ -38,9 +39,12 @@ from audit.options import (
     Place,
     PolicyName,
     RunFolder,
+    RunPlace,
     Sarif,
     Seed,
     Suites,
+    Track,
+    Versions,
     Waivers,
     WhereNow,
     Workers,
@@ -118,21 +122,17 @@ def run(
     gpus: Gpus = 0.0,
     exact: Exact = False,
     pdf: Pdf = None,
-    baseline: Annotated[
-        Path | None,
-        typer.Option(
-            "--baseline", metavar="RUN|FILE", help="Compare with an earlier run or a baseline file."
-        ),
-    ] = None,
+    baseline: MaybeBaseline = None,
     gate: Gate = False,
     waivers: Waivers = None,
     markdown: Markdown = None,
     junit: Junit = None,
     sarif: Sarif = None,
     json: Json = None,
+    track: Track = None,
 ) -> None:
     """Audit a model: ask, measure, explain, and write the report. The same command goes on after a stop."""
-    from audit import console, gatekeeping, pipeline, progress
+    from audit import console, gatekeeping, pipeline, progress, sending, tracking
     from audit.batching import Where
     from audit.machine import now, stamp
     from audit.policy import load_policy
@@ -141,11 +141,12 @@ def run(
 
     wanted = gatekeeping.wanted(json=json, junit=junit, markdown=markdown, sarif=sarif)
     gatekeeping.check(baseline, gate=gate, waivers=waivers, suites=suites, wanted=wanted)
+    server = tracking.server(track)
     load_policy(policy)
     for suite in suites[1:]:  # the first is read right away
         load_suite(suite)
     where = Where(model=model, executor=executor, address=address, workers=workers, gpus=gpus)
-    started_at, incomplete = stamp(now()), False
+    started_at, incomplete, untracked = stamp(now()), False, False
     for suite in suites:
         with progress.shown(console.out(stderr=True)) as shown:
             folder = pipeline.run(
@@ -157,10 +158,13 @@ def run(
         if str(finished.manifest["finished_at"]) < started_at:
             console.say(console.out(), "This run was finished before; --again starts another.")
         incomplete |= not finished.manifest["complete"]
+        untracked |= not sending.send(folder, server, complete=bool(finished.manifest["complete"]))
         if baseline is not None and not incomplete:
             gatekeeping.compare([baseline, folder], policy=policy, waivers=waivers, gate=gate, to=wanted)
     if incomplete:
         raise IncompleteError("some answers are missing; the same command asks for them again")
+    if untracked:  # told already
+        raise typer.Exit(IncompleteError.exit_code)
 
 
 @app.command()
@@ -303,7 +307,7 @@ def report(run: RunFolder) -> None:
 
 @app.command()
 def explain(
-    run: RunFolder,
+    run: RunPlace,
     pair: PairId,
     method: Methods = None,
     exact: Exact = False,
@@ -348,10 +352,7 @@ def export(
 
 @app.command()
 def compare(
-    versions: Annotated[
-        list[Path],
-        typer.Argument(metavar="BASELINE CANDIDATE…", help="Run folders; the first may be a baseline file."),
-    ],
+    versions: Versions,
     gate: Gate = False,
     waivers: Waivers = None,
     policy: Annotated[
@@ -373,7 +374,7 @@ def compare(
 
 @baselines.command("set")
 def set_(
-    run: RunFolder,
+    run: RunPlace,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")] = Path(
         "baseline.json"
     ),
@@ -385,7 +386,7 @@ def set_(
 
 
 @app.command()
-def verify(run: RunFolder) -> None:
+def verify(run: RunPlace) -> None:
     """Compare every file of a run with the digests taken when it was made."""
     from audit import evidence
 

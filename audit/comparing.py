@@ -15,6 +15,7 @@ from audit.gate import gated
 from audit.machine import now
 from audit.policy import Policy, load_policy
 from audit.records import Comparison, Run
+from audit.tracking import named
 from audit.waivers import load_waivers
 
 BASELINE = "baseline.json"
@@ -75,7 +76,7 @@ def open_version(path: Path, *, beside: Path) -> Run | Baseline:
     found = read_baseline(path)
     for folder in _folders(path.parent, beside):
         if _root(folder) == found.facts.root and not evidence.verify(folder):
-            return runs.read_run(folder)
+            return named(runs.read_run(folder))
     return found
 
 
@@ -101,4 +102,4 @@ def open_run(folder: Path) -> Run:
             f"{folder}: not compared, the run is not as it was when it ended: {problems[0]}{more}; "
             f"`audit verify {folder}` lists everything"
         )
-    return runs.read_run(folder)
+    return named(runs.read_run(folder))

@@ -266,6 +266,11 @@ def _raised(error: OSError) -> None:
     raise error
 
 
+def own_files(folder: Path) -> list[str]:
+    """Every file of a finished run, the receipt and its signatures last, as paths with slashes below `folder`."""
+    return [*_names(folder), RECEIPT, *signatures(folder)]
+
+
 def require_unchanged(folder: Path) -> None:
     """AuditError unless the plan and every result are as they were: nothing is rendered from altered results."""
     if not (folder / MANIFEST).is_file():

@@ -74,7 +74,46 @@ Workers = Annotated[
 Gpus = Annotated[
     float, typer.Option("--gpus", metavar="F", help="Graphics cards of each worker, such as 1 or 0.5.")
 ]
+Track = Annotated[
+    str | None,
+    typer.Option(
+        "--track",
+        metavar="mlflow[:URI]",
+        help="Send finished runs to an MLflow server, with all their files.",
+    ),
+]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.", show_default=False)]
+
+
+def _located(of: str) -> Path:
+    from audit.tracking import located
+
+    return located(of)
+
+
+RunPlace = Annotated[
+    Path,
+    typer.Argument(
+        metavar="RUN", parser=_located, help="Folder of a run, or mlflow:RUN_ID[@URI].", show_default=False
+    ),
+]
+Versions = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="BASELINE CANDIDATE…",
+        parser=_located,
+        help="Run folders, or mlflow:RUN_ID[@URI]; the first may be a baseline file.",
+    ),
+]
+MaybeBaseline = Annotated[
+    Path | None,
+    typer.Option(
+        "--baseline",
+        metavar="RUN|FILE",
+        parser=_located,
+        help="Compare with an earlier run (folder, or mlflow:RUN_ID[@URI]) or a baseline file.",
+    ),
+]
 Gate = Annotated[
     bool,
     typer.Option(
