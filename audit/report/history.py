@@ -93,7 +93,8 @@ def _run(one: Compared, verdicts: Mapping[str, int]) -> Mapping[str, object]:
     record = one.root[:12]
     return {
         "finished": numbers.moment(one.finished_at, record, "finished_at"), "version": _version(one),
-        "suite": one.suite, "complete": one.complete, "source": numbers.exact(one.source, record, "source"),
+        "identity": numbers.short(one.model_id, record, "model_id"), "suite": one.suite, "complete": one.complete,
+        "source": numbers.exact(one.source, record, "source"),
         "counts": [numbers.count(count, record, verdict) for verdict, count in verdicts.items()],
     }  # fmt: skip
 
