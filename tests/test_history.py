@@ -24,7 +24,7 @@ from audit.evidence import verify
 from audit.histories import history_of
 from audit.history import Selection, names_of
 from audit.historyfiles import text_of
-from audit.records import TRENDS
+from audit.records import TRENDS, History
 from audit.runs import read_run
 from audit.statuses import version_name
 
@@ -63,6 +63,12 @@ def place(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             plan={"seed": number},
         )
     return output
+
+
+@pytest.fixture(scope="module")
+def whole(place: Path) -> History:
+    """The history of the five runs."""
+    return history_of([place])
 
 
 def said(*words: object) -> tuple[int, str]:
@@ -240,14 +246,14 @@ def test_damaged_foreign_and_unfinished_folders_are_listed_with_the_reason(
 
 @pytest.mark.parametrize("seed", range(12))
 def test_a_file_that_comes_to_harm_leaves_its_run_out_and_never_changes_a_number(
-    seed: int, place: Path, tmp_path: Path
+    seed: int, place: Path, whole: History, tmp_path: Path
 ) -> None:
     draw = random.Random(seed)
     output = Path(shutil.copytree(place, tmp_path / "runs"))
     name = ("plan.json", "manifest.json", "effects.parquet")[seed % 3]
     before = (output / "7-run" / name).read_bytes()
     spoil(output / "7-run" / name, draw)
-    whole, found = history_of([place]), history_of([output])
+    found = history_of([output])
     assert len(found.runs) + len(found.left_out) == 5
     if (output / "7-run" / name).read_bytes() != before and name != "manifest.json":
         assert [Path(one.what).name for one in found.left_out] == ["7-run"]

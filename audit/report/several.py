@@ -13,7 +13,7 @@ KEPT = (
     "effect_id", "metric", "axis", "stratum", "design", "group_a", "group_b", "contrast", "scale", "limit_low",
     "limit_high", "pair_count",
 )  # fmt: skip
-BEYOND = {"verdict": "_verdict", "low": "_low", "high": "_high", "estimate": ""}
+ENDINGS = {"verdict": "_verdict", "low": "_low", "high": "_high", "estimate": ""}
 APART = "not comparable with the first version"
 
 
@@ -42,7 +42,7 @@ def _side(row: Row, side: str, run: int, found: Comparison) -> Iterator[dict[str
     """The numbers of one version, if it has the effect."""
     if row["status"] == ("new" if side == "baseline" else "gone"):
         return
-    own = {name: row[f"{side}{ending}"] for name, ending in BEYOND.items()}
+    own = {name: row[f"{side}{ending}"] for name, ending in ENDINGS.items()}
     refused = side == "candidate" and row["status"] == "not_comparable"
     yield {
         **{name: row[name] for name in KEPT}, **own, "run": run, "suite": found.candidate.suite, "level": math.nan,
