@@ -111,7 +111,8 @@ def test_the_difference_is_largest_in_the_planted_occupations(first: Run) -> Non
 
 def test_swap_credits_add_up_and_explanation_scores_become_effects(first: Run) -> None:
     deltas = first.deltas[first.deltas["metric"] == "choice_logit"].set_index("pair_id")["delta"]
-    swap = first.attributions[first.attributions["game"] == "swap"]
+    made = first.attributions
+    swap = made[(made["game"] == "swap") & (made["method"] == "shap")]
     sums = swap.groupby("pair_id")["value"].sum()
     assert (sums - deltas.loc[sums.index]).abs().max() < 1e-5
     shares = first.effects[first.effects["metric"] == "attribution_share_shap"]

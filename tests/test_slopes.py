@@ -143,11 +143,11 @@ def invited(texts):
 
 
 def test_what_does_not_open_is_a_row_with_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "answering.py").write_text(ANSWERS)
+    (tmp_path / "unopened.py").write_text(ANSWERS)
     monkeypatch.syspath_prepend(str(tmp_path))
     file = tmp_path / "model.yaml"
     file.write_text(
-        "model: 1\nkind: callable\nname: answering:invited\ngives: scores\nlabels: [invite, reject]\n"
+        "model: 1\nkind: callable\nname: unopened:invited\ngives: scores\nlabels: [invite, reject]\n"
     )
     found = audited(tmp_path, str(file), methods="[shap, integrated_gradients, saliency]")
     rows = inner(found)
