@@ -1,13 +1,16 @@
-"""`results.json`: what a run found, in one document whose schema is docs/results.schema.json."""
+"""What a run found (`results.json`), and what a comparison found, as documents with schemas.
+
+docs/results.schema.json and docs/comparison.schema.json are made of the classes here.
+"""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
@@ -22,11 +25,16 @@ from audit.records import (
     GROUPS,
     MOVERS,
     UTILITY,
+    Compared,
     Comparison,
     Contrast,
+    Exclusion,
+    GateOutcome,
+    GateReason,
     Run,
     Table,
     Verdict,
+    Waiver,
 )
 from audit.statuses import Entry, Status, entries, finished_at, model, run_name
 
@@ -201,16 +209,68 @@ COMPARED: Mapping[str, Table] = {
 }  # fmt: skip
 
 
+def _alike(kind: type, **more: Any) -> type[BaseModel]:
+    """What a record of this kind is in the document: exactly its fields, and `more`."""
+    types = get_type_hints(kind)
+    own: dict[str, Any] = {each.name: (types[each.name], ...) for each in fields(kind)}
+    return create_model(kind.__name__, __base__=Wire, __doc__=kind.__doc__, **{**own, **more})
+
+
+Version, Waived, NotCompared = _alike(Compared), _alike(Waiver), _alike(Exclusion)
+Reason = _alike(GateReason)
+Gate = _alike(GateOutcome, reasons=(list[Reason], ...), sentence=(str, ...))  # type: ignore[valid-type]
+ROW_TYPES: dict[str, Any] = {
+    name: _row(f"{name.title().replace('_', '')}Row", table) for name, table in COMPARED.items()
+}
+ROWS: dict[str, Any] = {
+    name: (list[ROW_TYPES[name]], Field(description=f"Table `{table.name}`."))  # type: ignore[valid-type]
+    for name, table in COMPARED.items()
+}
+
+
+class Head(Wire):
+    """Two versions of a model, compared. No change beyond a limit is no proof that there is none."""
+
+    version: Literal[1] = Field(default=1, alias="schema", description="Version of this format.")
+    kind: Literal["comparison"]
+    """What the document is."""
+    baseline: Version  # type: ignore[valid-type]
+    """The version before."""
+    candidate: Version  # type: ignore[valid-type]
+    """The version that is compared with it."""
+    paired: bool
+    """Whether the change was taken pair by pair; else from the two intervals."""
+    alpha: float
+    """Chance of any wrong statement about a change, over all decision effects together."""
+    decisions: int
+    """How many decision effects were compared."""
+    gate: Gate | None  # type: ignore[valid-type]
+    """The outcome of the gate, with a sentence; null where none was asked."""
+    waivers: list[Waived]  # type: ignore[valid-type]
+    """Findings that somebody answers for."""
+    notes: list[str]
+    """What a reader has to know beside it."""
+    refused: list[NotCompared]  # type: ignore[valid-type]
+    """What could not be compared, and why."""
+    sentences: dict[str, str]
+    """Each change of a decision effect in a sentence, by its id."""
+
+
+ComparisonDocument = create_model("ComparisonDocument", __base__=Head, __doc__=Head.__doc__, **ROWS)
+
+
 def compared(found: Comparison) -> bytes:
     """Both versions, the gate, waivers, and every table of the comparison; a number that does not exist is null."""
     frames = {name: found.table if name == "changes" else getattr(found, name) for name in COMPARED}
-    made = {
-        "schema": 1, "kind": "comparison", "baseline": asdict(found.baseline), "candidate": asdict(found.candidate),
+    made = ComparisonDocument.model_validate({
+        "kind": "comparison", "baseline": asdict(found.baseline), "candidate": asdict(found.candidate),
         "paired": found.paired, "alpha": found.alpha, "decisions": found.count,
         "gate": None if found.gate is None else {**asdict(found.gate), "sentence": gate_line(found)},
         "waivers": [asdict(each) for each in found.waivers], "notes": list(found.notes),
         "refused": [asdict(each) for each in found.refused],
         "sentences": {each.change.id: each.sentence for each in changed(found)},
         **{name: _rows(frames[name], table) for name, table in COMPARED.items()},
-    }  # fmt: skip
-    return (json.dumps(made, indent=1, allow_nan=False) + "\n").encode()
+    })  # fmt: skip
+    return (
+        json.dumps(made.model_dump(by_alias=True, mode="json"), indent=1, allow_nan=False) + "\n"
+    ).encode()

@@ -18,9 +18,11 @@ from lxml import etree
 from audit.catalogue import load
 from audit.changenames import CHANGE_NAMES, NUMBERS, changed
 from audit.exports import COMPARED
+from audit.exports import json as own
 from audit.records import CHANGE_STATUSES, Comparison
 
 DATA = Path(__file__).parent.parent / "data"
+DOCS = Path(__file__).parent.parent.parent / "docs"
 HOSTILE = (
     " <script>alert(1)</script> [here](javascript:alert(1)) | a | {{ 7*7 }} `x` @everyone #12 "
     "http://example.org ]]> \x00\x1b \u202e\nline"
@@ -55,6 +57,17 @@ def test_every_status_of_a_change_has_its_names() -> None:
     assert {status: names.state for status, names in CHANGE_NAMES.items()} == STATES
     assert set(STATUSES) == set(CHANGE_STATUSES)
     assert len({names.sign for names in CHANGE_NAMES.values()}) == len(CHANGE_NAMES)
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_the_json_of_a_comparison_keeps_to_the_schema_in_the_docs(name: str) -> None:
+    schema = json.loads((DOCS / "comparison.schema.json").read_text(encoding="utf-8"))
+    assert schema == own.ComparisonDocument.model_json_schema(by_alias=True)
+    made = json.loads(written("json", FOUND[name]))
+    validator = Draft202012Validator(schema)
+    validator.validate(made)
+    assert all(made[table] for table in own.COMPARED) or name == "empty"
+    assert not validator.is_valid({**made, "more": 1}) and not validator.is_valid({**made, "kind": "run"})
 
 
 def test_the_same_change_has_the_same_status_and_numbers_in_every_format() -> None:
