@@ -75,7 +75,8 @@ def test_many_chats_at_once_get_texts_and_canaries_agree_at_both_ends(server: tu
     backend = serving(server, max_parallel=8, canaries=1, system="Be brief.")
     got = answers(backend, words(12), FEW)
     assert not [answer.error for answer in got if answer.error]
-    assert all(answer.text and answer.tokens > 0 for answer in got)
+    assert all(answer.text is not None and answer.tokens > 0 for answer in got)
+    assert any(answer.text for answer in got)  # a model with random weights may end at once
     facts = backend.facts()
     assert facts["canaries"] == {"asked": 1, "compared": 1, "moved": []}
     assert facts["answered"] == 12 + 2 and facts["output_tokens"] > 12
