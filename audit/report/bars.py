@@ -10,7 +10,7 @@ from audit.report.numbers import Number
 
 BAR = 320.0
 WIDTH = 330.0
-LEFT, RIGHT = 96.0, 250.0
+LEFT, RIGHT = 108.0, 250.0
 ROW = 21.0
 
 

@@ -161,8 +161,9 @@ class Explained:
         """Share of the swap games with the responsible slot, or the responsible two together, on top."""
         if "×" not in self.planted.swap:
             return self.on_top(self.planted.swap, "swap")
-        games = self.of("swap", "shap_interactions")
-        return float(np.mean([largest(one, 1) == [self.planted.swap] for one in games]))
+        both = set(self.planted.swap.split(" × "))
+        tops = [largest(one, 1)[0] for one in self.of("swap", "shap_interactions")]
+        return float(np.mean([set(top.split(" × ")) == both for top in tops]))
 
     @cached_property
     def gap(self) -> float:
