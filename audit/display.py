@@ -134,7 +134,10 @@ def text(card: Card) -> str:
     """The card as plain text, without colours."""
     from rich.console import Console
 
-    console = Console(file=io.StringIO(), width=TEXT_WIDTH, no_color=True, highlight=False)
+    console = Console(
+        file=io.StringIO(), width=TEXT_WIDTH, no_color=True, highlight=False, force_terminal=False,
+        force_jupyter=False,
+    )  # fmt: skip
     with console.capture() as captured:
         console.print(rich(card))
     return captured.get().rstrip("\n")

@@ -139,3 +139,12 @@ def test_an_incomplete_run_says_so(run: audit.OpenRun) -> None:
 def test_a_run_without_findings_says_that_all_is_exploration(run: audit.OpenRun) -> None:
     card = cards.run_card(replace(run.record, findings=()))
     assert "exploration" in card.lead and not card.grids
+
+
+def test_plain_text_is_plain_in_a_notebook_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    card = Card(title="title", lead="lead", facts=(("label", "words"),))
+    before = display.text(card)
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert display.text(card) == before
+    assert "\x1b" not in before and "words" in before

@@ -22,7 +22,7 @@ from test_compare import logit
 from typer.testing import CliRunner
 
 import audit
-from audit import evidence, tracking
+from audit import evidence, sending, tracking
 from audit.cli import app
 from audit.errors import AuditError, IncompleteError, InputError, MissingExtra
 from audit.runs import read_run
@@ -264,6 +264,11 @@ def test_without_the_extra_the_command_that_installs_it_is_told(
         tracking.server(f"mlflow:{store}")
     with pytest.raises(MissingExtra, match=r'pip install "audit\[mlflow\]"'):
         tracking.located(f"mlflow:abc@{store}")
+
+
+def test_an_incomplete_run_is_not_sent(folders: dict[str, Path], store: str, tmp_path: Path) -> None:
+    assert sending.send(folders["low"], store, complete=False)
+    assert not (tmp_path / "store").exists()
 
 
 def test_the_environment_is_as_it_was(folders: dict[str, Path], store: str) -> None:
