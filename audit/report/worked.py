@@ -28,11 +28,10 @@ def worked(run: Run, pair_id: str, *, most_words: int = MOST_WORDS) -> Mapping[s
     """What the template of a pair needs; None where the pair, its score or its explanation is not in the run."""
     rows = facts.rows(run.attributions[run.attributions["pair_id"] == pair_id])
     pairs = facts.rows(run.pairs[run.pairs["pair_id"] == pair_id])
-    mine = run.deltas[run.deltas["pair_id"] == pair_id]
-    deltas = facts.rows(mine[mine["metric"] == str(rows[0]["metric"])]) if rows else []
-    if not pairs or not deltas:
+    delta = _measured(run, pair_id, rows)
+    if not pairs or delta is None:
         return None
-    pair, delta = pairs[0], deltas[0]
+    pair = pairs[0]
     axis, metric = str(pair["axis"]), str(delta["metric"])
     return {
         "id": pair_id,
@@ -56,6 +55,21 @@ def worked(run: Run, pair_id: str, *, most_words: int = MOST_WORDS) -> Mapping[s
         "doubts": _doubts(rows),
         "quality": checks.lines(run, pair_id, rows),
     }
+
+
+def _measured(run: Run, pair_id: str, rows: Sequence[Row]) -> Row | None:
+    """Both scores of the pair and their difference; from its explanation where the suite does not name the metric."""
+    if not rows:
+        return None
+    metric = str(rows[0]["metric"])
+    found = facts.rows(run.deltas[(run.deltas["pair_id"] == pair_id) & (run.deltas["metric"] == metric)])
+    if found:
+        return found[0]
+    for row in rows:
+        start, change = float(row["base_value"]), float(row["total"])
+        if row["side"] == "pair" and row["game"] in ("swap", "gradient") and math.isfinite(start + change):
+            return {"metric": metric, "value_a": start, "value_b": start + change, "delta": change}
+    return None
 
 
 def _flipped(run: Run, pair_id: str) -> str:

@@ -199,3 +199,16 @@ def test_hostile_words_stay_words(run: Run) -> None:
     assert not all_of(page, "b")
     assert "\\u202e" in words(page)
     assert "\u202e" not in said(changed, pair_with(run))
+
+
+def test_a_pair_whose_score_the_suite_does_not_name_has_its_scores_from_the_explanation(run: Run) -> None:
+    pair_id = pair_with(run)
+    mine = run.attributions[run.attributions["pair_id"] == pair_id]
+    (metric,) = set(mine["metric"])
+    hollow = replace(run, deltas=run.deltas[run.deltas["metric"] != metric])
+    before, after = (
+        next(line for line in said(one, pair_id).splitlines() if "difference" in line)
+        for one in (run, hollow)
+    )
+    assert before == after
+    assert f"{pair_id[:8]}" in render_pair(hollow, pair_id)
