@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from audit.errors import InputError
 from audit.records import Compared, Run, content_id
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -114,6 +113,8 @@ def metric_refusals(baseline: Mapping[str, Any], candidate: Mapping[str, Any]) -
 
 def effect_refusals(both: pd.DataFrame, *, sides: tuple[str, str] = SIDES) -> NDArray[np.object_]:
     """Why effects of two runs (EFFECTS, columns of the earlier with `_before`) cannot be compared; else empty."""
+    import numpy as np
+
     reasons = np.full(len(both), "", dtype=object)
     for column, title in (("scale", "scale"), ("control_arm", "control arm")):
         differ = (both[column] != both[f"{column}_before"]).to_numpy(bool)
@@ -124,6 +125,8 @@ def effect_refusals(both: pd.DataFrame, *, sides: tuple[str, str] = SIDES) -> ND
 
 
 def _limit_differs(both: pd.DataFrame) -> NDArray[np.bool_]:
+    import numpy as np
+
     pairs = [
         (both[name].to_numpy(float), both[f"{name}_before"].to_numpy(float))
         for name in ("limit_low", "limit_high")
