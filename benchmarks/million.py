@@ -43,9 +43,10 @@ def answer(texts: list[str]) -> list[dict[str, float]]:
 STEPS = {
     "audit.job": ("load_suite", "expand"),
     "audit.planning": ("document", "summarise"),
+    "audit.asking": ("collect",),
     "audit.pipeline": (
-        "collect", "score", "deltas", "plan_explanations", "attribute", "effects", "findings", "subgroups", "classical",
-        "token_differences", "render", "write_pdf",
+        "score", "deltas", "explained", "effects", "findings", "carriers", "subgroups", "classical", "token_differences",
+        "render", "write_pdf",
     ),
     "audit.runs": ("write_run", "read_run"),
     "audit.evidence": ("write_manifest", "write_receipt"),
