@@ -45,8 +45,8 @@ STEPS = {
     "audit.planning": ("document", "summarise"),
     "audit.asking": ("collect",),
     "audit.pipeline": (
-        "score", "deltas", "explained", "effects", "findings", "carriers", "subgroups", "classical", "token_differences",
-        "render", "write_pdf",
+        "score", "deltas", "explained", "effects", "findings", "carriers", "subgroups", "classical",
+        "token_differences", "render", "write_pdf",
     ),
     "audit.runs": ("write_run", "read_run"),
     "audit.evidence": ("write_manifest", "write_receipt"),
