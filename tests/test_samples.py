@@ -117,6 +117,15 @@ def test_changed_decisions_are_drawn_with_the_seed_and_not_by_their_size() -> No
     assert set(chosen(pairs, turned, quotas=(0, 4, 0), changed=every)["pair_id"]) == draw[0]
 
 
+def test_the_draw_of_changed_decisions_does_not_depend_on_the_order_of_templates() -> None:
+    pairs, deltas = frames()
+    every = set(pairs["pair_id"])
+    first, turned = (
+        chosen(rows, deltas, quotas=(0, 4, 0), changed=every) for rows in (pairs, pairs.iloc[::-1])
+    )
+    assert set(first["pair_id"]) == set(turned["pair_id"])
+
+
 def test_a_decision_has_changed_where_its_rate_moves_by_half() -> None:
     pairs, _ = frames(templates=2, names=1)
     moved = pairs.assign(delta=[1.0, -0.5, 0.49, 0.0, np.nan, -1.0], metric="selection_rate")
