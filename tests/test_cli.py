@@ -276,7 +276,7 @@ def test_a_stopped_run_says_that_it_goes_on_and_does(tmp_path: Path) -> None:
 
 def until(found: Callable[[], Path | None]) -> Path:
     """What `found` gives once it gives something."""
-    for _ in range(9000):
+    for _ in range(3000):
         path = found()
         if path is not None:
             return path
