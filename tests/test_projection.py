@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import random
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 import tiny_models
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from audit.loading import Loading, load
 from audit.projection import hidden_states, of_tokens
@@ -56,6 +58,28 @@ def test_the_layer_works_on_the_needed_positions_alone(tmp_path: Path) -> None:
     assert worked == [1, 2]
 
 
+def test_no_position_is_worked_out_that_nobody_needs() -> None:
+    layer = torch.nn.Linear(8, 5000)
+    needs = [(row, at, token) for row in range(3) for at in (2, 9) for token in (0, 4999, 17)]
+    with FlopCounterMode(display=False) as counted:
+        of_tokens(torch.randn(3, 30, 8), needs, words=5000, layer=layer)
+    assert counted.get_total_flops() == 2 * 6 * 8 * 5000
+
+
+def test_a_word_that_cannot_be_and_a_state_that_is_no_number_stay_what_they_are() -> None:
+    layer = torch.nn.Linear(4, 600_000)
+    with torch.no_grad():
+        layer.bias[:550_000] = -torch.inf  # the whole of the first block and a part of another
+    states = torch.randn(1, 3, 4)
+    states[0, 2] = torch.nan
+    with torch.inference_mode():
+        logs = layer(states).double().log_softmax(-1)
+    needs = [(0, 0, 3), (0, 0, 599_999), (0, 1, 560_000), (0, 2, 599_999)]
+    found = of_tokens(states, needs, words=600_000, layer=layer)
+    assert found == pytest.approx([float(logs[need]) for need in needs], abs=1e-5, nan_ok=True)
+    assert found[0] == -math.inf and math.isnan(found[3])
+
+
 def test_a_pass_that_fails_leaves_the_layer_as_it_was(tmp_path: Path) -> None:
     loaded = load(tiny_models.causal(tmp_path, "LlamaForCausalLM"), LOADING)
     (row,) = loaded.encode(["Emily has a car."])
@@ -65,13 +89,17 @@ def test_a_pass_that_fails_leaves_the_layer_as_it_was(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [7, 40_000, 150_000])
-@pytest.mark.parametrize("with_layer", [True, False])
-def test_log_probabilities_are_those_of_a_whole_softmax(words: int, with_layer: bool) -> None:
+@pytest.mark.parametrize("made_by", ["a matrix", "a matrix and a bias", "another layer", "nothing"])
+@pytest.mark.parametrize("positions", [30, 250])
+def test_log_probabilities_are_those_of_a_whole_softmax(words: int, made_by: str, positions: int) -> None:
     torch.manual_seed(0)
-    layer: Any = torch.nn.Linear(5, words) if with_layer else None
-    states = torch.randn(3, 30, 5 if with_layer else words)
+    layer: Any = {
+        "a matrix": torch.nn.Linear(5, words, bias=False), "a matrix and a bias": torch.nn.Linear(5, words),
+        "another layer": torch.nn.Sequential(torch.nn.Linear(5, words)), "nothing": None,
+    }[made_by]  # fmt: skip
+    states = torch.randn(3, positions, 5 if layer else words)
     draw = random.Random(0)
-    needs = [(draw.randrange(3), draw.randrange(30), draw.randrange(words)) for _ in range(200)]
+    needs = [(draw.randrange(3), draw.randrange(positions), draw.randrange(words)) for _ in range(900)]
     with torch.inference_mode():
         logs = (states if layer is None else layer(states)).double().log_softmax(-1)
     found = of_tokens(states, needs, words=words, layer=layer)
