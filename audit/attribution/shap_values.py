@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from audit.catalogue import imported_apart
 from audit.games import all_coalitions, own_random_numbers
 from audit.linear import shapley_weights, walk_weights
 from audit.playing import credits_of_each, gains, one_game
 from audit.protocols import Credits, Weights
+from audit.shaplibrary import package, playing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,8 +76,8 @@ class ShapExact:
     def many(self, players: int, value: Value, *, seed: int) -> list[Credits]:
         """The same for every column that `value` has."""
         none, full, gain = gains(players, value)
-        with own_random_numbers():
-            explain = _shap().explainers.ExactExplainer(gain, _coalition_masker()(players))
+        with own_random_numbers(), playing(2**players) as shap:
+            explain = shap.explainers.ExactExplainer(gain, _coalition_masker()(players))
             found = explain([0], silent=True, batch_size=2**players)
         return credits_of_each(found.values[0], none=none, full=full)
 
@@ -149,8 +149,8 @@ class ShapPermutation:
         import numpy as np
 
         rows = 2 * players + 1
-        with own_random_numbers():
-            explain = _shap().explainers.PermutationExplainer(gain, _coalition_masker()(players), seed=seed)
+        with own_random_numbers(), playing(self.passes * rows) as shap:
+            explain = shap.explainers.PermutationExplainer(gain, _coalition_masker()(players), seed=seed)
             found = explain([0], silent=True, max_evals=self.passes * rows, batch_size=rows)
         return np.asarray(found.values[0], dtype=np.float64).reshape(players, -1)
 
@@ -172,8 +172,8 @@ class ShapPartition:
         none, full, gain = gains(players, value)
         masker = _coalition_masker()(players)
         masker.clustering = halves_of(players)
-        with own_random_numbers():
-            explain = _shap().explainers.PartitionExplainer(gain, masker)
+        with own_random_numbers(), playing(players**2) as shap:
+            explain = shap.explainers.PartitionExplainer(gain, masker)
             found = explain([0], silent=True, max_evals=4**players, batch_size=4**players)
         return credits_of_each(found.values[0], none=none, full=full)
 
@@ -222,9 +222,9 @@ class ShapKernel:
     def _fitted(self, players: int, gain: Value, *, samples: int, seed: int) -> NDArray[np.float64]:
         import numpy as np
 
-        with own_random_numbers():
+        with own_random_numbers(), playing(samples) as shap:
             np.random.seed(seed)
-            explain = _shap().KernelExplainer(lambda rows: gain(rows > 0.5), np.zeros((1, players)))
+            explain = shap.KernelExplainer(lambda rows: gain(rows > 0.5), np.zeros((1, players)))
             found = explain.shap_values(np.ones((1, players)), nsamples=samples, l1_reg=False, silent=True)
         return np.asarray(found[0], dtype=np.float64).reshape(players, -1)
 
@@ -238,8 +238,8 @@ class ShapInteractions:
         import numpy as np
 
         _, _, gain = gains(players, value)
-        with own_random_numbers():
-            explain = _shap().explainers.ExactExplainer(gain, _coalition_masker()(players))
+        with own_random_numbers(), playing(players * 2**players) as shap:
+            explain = shap.explainers.ExactExplainer(gain, _coalition_masker()(players))
             found = explain([0], silent=True, batch_size=2**players, interactions=2)
         return np.asarray(found.values[0], dtype=np.float64).reshape(players, players, -1)
 
@@ -292,21 +292,11 @@ class _Watched:
 
 
 @cache
-def _shap() -> Any:
-    """The package, loaded when it is first wanted; what its plots say about other packages' plans is not for us."""
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", category=PendingDeprecationWarning)
-        return imported_apart("shap")
-
-
-@cache
 def _coalition_masker() -> type[Any]:
     """The masker class, whose base class `shap` has."""
     import numpy as np
 
-    class CoalitionMasker(_shap().maskers.Masker):  # type: ignore[misc]
+    class CoalitionMasker(package().maskers.Masker):  # type: ignore[misc]
         """A masker that hands the coalition itself to the value function."""
 
         immutable_outputs = True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from itertools import combinations, permutations
 
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 from coalition_games import pairwise_game, random_game, shapley
 
+from audit import shaplibrary
 from audit.attribution.lime_weights import Lime
 from audit.attribution.shap_values import (
     Shap,
@@ -173,6 +176,45 @@ def test_many_games_at_once_are_played_as_each_by_itself(method: PlaysMany) -> N
         assert found.values == pytest.approx(alone.values, abs=1e-12)
         assert found.errors == pytest.approx(alone.errors, abs=1e-12)
         assert (found.base_value, found.total) == pytest.approx((alone.base_value, alone.total))
+
+
+@pytest.mark.parametrize(
+    "method", [ShapExact(), ShapPermutation(passes=3), ShapPartition(), ShapKernel()], ids=repr
+)
+def test_compiled_or_not_the_credits_are_the_same_to_the_bit(
+    method: PlaysMany, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    games = [random_game(6, seed) for seed in range(3)]
+
+    def credits() -> list[bytes]:
+        many = method.many(6, lambda masks: np.column_stack([game(masks) for game in games]), seed=8)
+        one = method.attribute(6, games[0], seed=8)  # type: ignore[attr-defined]
+        both = ShapInteractions().interactions(6, lambda masks: games[0](masks)[:, None])
+        return [both.tobytes(), *(found.values.tobytes() for found in (*many, one))]
+
+    monkeypatch.setattr(shaplibrary, "COMPILED_AFTER", 10**9)
+    plain = credits()
+    assert len(set(plain)) >= 4
+    monkeypatch.setattr(shaplibrary, "COMPILED_AFTER", 0)
+    assert credits() == plain
+
+
+def test_few_games_compile_nothing_and_many_do() -> None:
+    script = """
+import numpy as np
+from audit import shaplibrary
+from audit.attribution.shap_values import Shap
+def loops(): return [f for _, _, f in shaplibrary._compiled() if f.signatures]
+def play(): Shap(exact_up_to=10).attribute(10, lambda masks: np.random.rand(len(masks)), seed=0)
+play()
+assert not loops()
+shaplibrary.COMPILED_AFTER = 3000
+play()
+assert not loops()
+play()
+assert loops()
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=300)
 
 
 def test_the_orders_of_the_passes_are_those_it_walks() -> None:
