@@ -29,6 +29,7 @@ from audit.shape import (
 )
 from audit.slots import NAME_SLOTS
 from audit.yamlfile import read_yaml
+from audit.yamlnodes import read_nodes
 
 __all__ = [
     "NAME_SLOTS",
@@ -207,6 +208,17 @@ class Axis(Document, serialize_by_alias=True):
 def shipped_axes() -> list[str]:
     """Ids of the axes that come with the package."""
     return sorted(path.stem for path in _folder().glob("*.yaml"))
+
+
+def shipped_headings() -> list[tuple[str, str, str]]:
+    """Id, title and language of the axes that come with the package, from what stands before their groups."""
+    found = []
+    for name in shipped_axes():
+        path = _folder() / f"{name}.yaml"
+        head = path.read_text(encoding="utf-8").partition("\ngroups:")[0]
+        root = read_nodes(head, file=str(path), problems=[])
+        found.append((root.text("id") or "", root.text("title") or "", root.text("language") or ""))
+    return found
 
 
 def load_axis(name: str, *, beside: Path | None = None) -> Axis:

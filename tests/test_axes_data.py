@@ -9,7 +9,7 @@ from statistics import mean
 
 import pytest
 
-from audit.axis import Axis, Name, load_axis, shipped_axes
+from audit.axis import Axis, Name, load_axis, shipped_axes, shipped_headings
 from audit.slots import fill
 
 AXES = ("ethnicity", "gender", "nationality", "religion")
@@ -55,6 +55,11 @@ def told(sentence: str, axis: Axis, group: str) -> str:
 
 
 # shape
+
+
+def test_headings_are_those_of_the_whole_files() -> None:
+    whole = [load_axis(name) for name in shipped_axes()]
+    assert shipped_headings() == [(axis.id, axis.title, axis.language) for axis in whole]
 
 
 def test_the_four_axes_ship() -> None:
