@@ -9,6 +9,7 @@ from typing import Any
 
 from audit.batching import Where
 from audit.errors import InputError
+from audit.machine import cores
 
 KNOCK_S = 10.0
 STORE_BYTES = 80 * 2**20
@@ -39,8 +40,7 @@ def library(*, own: bool) -> Any:
 def connect(ray: Any, where: Where, threads: int) -> None:
     """Joins the cluster at the address, or starts one on this machine; InputError where none answers there."""
     if not where.address:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        own = {"num_cpus": max(cores, threads * max(1, where.workers)), "object_store_memory": STORE_BYTES}
+        own = {"num_cpus": max(cores(), threads * max(1, where.workers)), "object_store_memory": STORE_BYTES}
         ray.init("local", include_dashboard=False, **own, **SILENT)
         return
     host, _, port = where.address.rpartition(":")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from typing import Any, Literal
 from audit.adapters import attach
 from audit.devices import is_there
 from audit.errors import InputError
+from audit.machine import threads
 from audit.passes import SELF_TEST, Loaded
 from audit.projection import output_layer
 
@@ -192,17 +192,12 @@ def _pads(loaded: Loaded) -> bool:
 
 
 def usable_threads(parameters: int) -> int:
-    """OMP_NUM_THREADS where it is set, as torch itself does, else the processors this process may use.
+    """As many as are asked for or there (`machine.threads`), and one for a tiny model.
 
     A tiny model runs on one: its steps are too short to share, and on a busy machine threads that wait for each other
     make it many times slower (screening-v1 on two busy cores: 2,080 answers a second with one thread, 130 with two).
     """
-    if parameters < TINY:
-        return 1
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    if asked.isdigit() and int(asked):
-        return int(asked)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return 1 if parameters < TINY else threads()
 
 
 @contextmanager

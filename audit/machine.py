@@ -29,6 +29,8 @@ LIBRARIES = (
     "weasyprint",
     "jinja2",
 )
+MANY_ROWS = 20_000
+"""A table with so many rows and all that is made of it is some 20 MB."""
 WHERE_USED = {
     "openai": "openai", "peft": "peft", "rapidfuzz": "rapidfuzz", "ray": "ray",
     "sentence_transformers": "sentence-transformers", "textstat": "textstat",
@@ -57,6 +59,17 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: _version(name) for name in (*LIBRARIES, *used)}}
 
 
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def threads() -> int:
+    """OMP_NUM_THREADS where it is set, as torch itself does, else the processors this process may use."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return int(asked) if asked.isdigit() and int(asked) else cores()
+
+
 def hardware() -> dict[str, str | int]:
     """This machine, without its name; the accelerator only where torch was loaded and sees one."""
     torch = sys.modules.get("torch")
@@ -64,7 +77,7 @@ def hardware() -> dict[str, str | int]:
         "system": platform.system(),
         "machine": platform.machine(),
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        "cores": cores(),
         "accelerator": torch.cuda.get_device_name(0) if torch and torch.cuda.is_available() else "none",
     }
 
@@ -84,11 +97,14 @@ def _processor() -> str:
     return next(named, platform.processor() or platform.machine())
 
 
-def give_back_memory() -> None:
+def give_back_memory(rows: int) -> None:
     """Gives memory that was let go back to the system: what large tables leave behind would else stay with the process.
 
-    Libraries and the C library keep freed memory for later; between the steps of a run there is no such later.
+    Libraries and the C library keep freed memory for later; between the steps of a run there is no such later. Looking
+    for it takes longer than a whole step where tables have few `rows`, which is then left out.
     """
+    if rows < MANY_ROWS:
+        return
     gc.collect()
     return_freed()
 

@@ -106,8 +106,9 @@ def run(
             else:
                 stored = runs.write_plan(folder, document, digest=digest)
                 complete = _made(folder, job, stored, executor=executor, progress=progress)
+            rows = len(job.expansion.prompts)
             del job, document
-            give_back_memory()
+            give_back_memory(rows)
             _render(folder, pdf=os.environ.get("AUDIT_PDF") != "no" if pdf is None else pdf)
             if complete:
                 evidence.remove_answers(folder)
@@ -148,10 +149,10 @@ def compute(
     remembered(job.backend, kept, "model")
     ask = Asker(job=job, kept=kept, executor=executor)
     got = ask(prompts, progress)
-    give_back_memory()
+    give_back_memory(len(prompts))
     second = _second(job, got.responses, progress, kept)
     scores, differences = _measured(job, got.responses, second.scores)
-    give_back_memory()
+    give_back_memory(len(prompts))
     why = explained(job, got.responses, differences, ask=ask, progress=progress)
     complete = not (got.unanswered or why.unanswered or second.unanswered)
     responses = _stack(RESPONSES, got.responses, why.responses, second.responses)
@@ -165,7 +166,7 @@ def compute(
         "deltas": _stack(DELTAS, differences, why.deltas, second.swapped_deltas),
     }
     scores, differences = every["scores"].iloc[: len(scores)], every["deltas"].iloc[: len(differences)]
-    give_back_memory()
+    give_back_memory(len(prompts))
     table, groups = effects(
         prompts, every["scores"], every["deltas"],
         suite=job.suite, axes=job.axes, policy=job.policy, question=job.question, corrections=second.corrections,

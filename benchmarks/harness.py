@@ -28,6 +28,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
+
+from audit.machine import threads
 
 ROOT = Path(__file__).parent.parent
 ENVIRONMENT = ROOT / "build" / "benchmarks" / "lm-eval"
@@ -75,7 +78,7 @@ def _measured(folder: Path, pairs: Sequence[Pair], given: argparse.Namespace) ->
     size = "toy" if given.tiny else "30 M"
     parameters = _make_model(folder / "model", [text for pair in pairs for text in pair], size=size)
     _write_suite(folder, pairs)
-    print(f"{len(pairs):,} pairs, {parameters / 1e6:.1f} M parameters, {_threads()} threads", flush=True)
+    print(f"{len(pairs):,} pairs, {parameters / 1e6:.1f} M parameters, {threads()} threads", flush=True)
     if given.alone:
         return [_ours(folder), _plain(folder, pairs)]
     return _against_the_harness(folder, pairs, given.batches)
@@ -204,10 +207,7 @@ def _of_run(run: Path) -> dict[str, float]:
     return _by_template(prompts, pd.read_parquet(run / "responses.parquet"))
 
 
-def _by_template(prompts: object, responses: object) -> dict[str, float]:
-    import pandas as pd
-
-    assert isinstance(prompts, pd.DataFrame) and isinstance(responses, pd.DataFrame)
+def _by_template(prompts: Any, responses: Any) -> dict[str, float]:
     answers = {row.prompt_id: row.scores for row in responses.itertuples()}
     return {
         row.template: json.loads(answers[row.prompt_id])["log_likelihood"] for row in prompts.itertuples()
@@ -360,30 +360,20 @@ def _plain(folder: Path, pairs: Sequence[Pair]) -> Measured:
 def _timed(command: Sequence[str], environment: dict[str, str]) -> tuple[float, float]:
     """Seconds, and seconds of processor, of a whole process with our threads."""
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    threads = {"OMP_NUM_THREADS": str(_threads())}
+    limit = {"OMP_NUM_THREADS": str(threads())}
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run(
-        command, capture_output=True, text=True, env={**inherited, **threads, **environment}
-    )
+    done = subprocess.run(command, capture_output=True, text=True, env={**inherited, **limit, **environment})
     seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
         sys.exit(f"{' '.join(command[:4])} … ended with {done.returncode}:\n{done.stderr[-2000:]}")
     return seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def _threads() -> int:
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    if asked.isdigit() and int(asked):
-        return int(asked)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _print(found: Sequence[Measured]) -> None:
     print(f"{'':56}{'seconds':>9}{'processor':>11}{'pct_stereotype':>16}{'likelihood_diff':>17}")
     for one in found:
-        print(
-            f"{one.way:56}{one.seconds:9.1f}{one.processor_s:11.1f}{one.pct_stereotype:16.6f}{one.likelihood_diff:17.6f}"
-        )
+        print(f"{one.way:56}{one.seconds:9.1f}{one.processor_s:11.1f}", end="")
+        print(f"{one.pct_stereotype:16.6f}{one.likelihood_diff:17.6f}")
     theirs = [one for one in found if one.way.startswith("lm-")]
     if theirs:
         best = min(theirs, key=lambda one: one.seconds)
