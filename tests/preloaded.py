@@ -25,7 +25,9 @@ WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
 PRELOADED = (
-    "torch", "transformers", "transformers.models.bert", "pandas", "pyarrow.parquet", "scipy.stats",
+    "torch", "transformers", "transformers.models.bert.modeling_bert",
+    "transformers.models.auto.modeling_auto", "transformers.models.auto.tokenization_auto",
+    "pandas", "pyarrow.parquet", "scipy.stats",
     "statsmodels.api", "weasyprint", "jinja2", "pydantic", "rich.progress", "rich.table", "openai", "httpx2",
     "audit.cli", "audit.pipeline", "audit.console",
 )  # fmt: skip
@@ -36,6 +38,8 @@ class Command:
     """What is run, and how it is disturbed."""
 
     words: Sequence[str]
+    inside: str = ""
+    """The folder that the process is in; that of the project where none is named."""
     environment: Mapping[str, str] = field(default_factory=dict)
     signal: int = 9
     after_s: float | None = None
@@ -191,6 +195,9 @@ def _be(command: Command, out: Path, err: Path) -> None:
 def _prepare(command: Command) -> None:
     """What this process is told, may do and counts."""
     os.environ.update(command.environment)
+    if command.inside:
+        os.chdir(command.inside)
+        sys.path[0] = command.inside
     if command.longest_file is not None:
         import resource
         import signal

@@ -4,7 +4,6 @@ import gzip
 import io
 import os
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from preloaded import Parent
 
 from audit.axis import load_axis
 from audit.cli import main
@@ -129,14 +129,13 @@ def test_a_mistake_is_told_in_one_sentence_with_its_place(row: dict[str, str], f
 
 
 @pytest.mark.parametrize("row", ROWS[::14], ids=lambda row: row["name"])
-def test_the_same_is_told_by_a_new_process(row: dict[str, str], folder: Path) -> None:
+def test_the_same_is_told_by_a_new_process(row: dict[str, str], folder: Path, forks: Parent) -> None:
     path = broken(folder, row)
     before = contents(folder)
-    words = [sys.executable, "-m", "audit", "check", str(path)]
-    done = subprocess.run(words, capture_output=True, text=True, encoding="utf-8", timeout=120)
-    assert (done.returncode, done.stdout, contents(folder)) == (2, "", before)
-    assert "Traceback" not in done.stderr
-    assert same(done.stderr.replace(f"{folder}{os.sep}", "").strip(), f"audit: {row['told']}")
+    done = forks.run("check", path)
+    assert (done.code, done.out, contents(folder)) == (2, "", before)
+    assert "Traceback" not in done.err
+    assert same(done.err.replace(f"{folder}{os.sep}", "").strip(), f"audit: {row['told']}")
 
 
 @pytest.mark.parametrize("row", ROWS[::60], ids=lambda row: row["name"])

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from preloaded import Parent
 from small_runs import finished_run
 from small_suites import TEXT, write_suite
 
@@ -40,21 +41,14 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
 
 @pytest.fixture(scope="module")
-def audited(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def audited(forks: Parent, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The folder of a run that the command made of the small suite, and what it printed."""
     folder = tmp_path_factory.mktemp("audited")
     suite = write_suite(folder)
-    done = in_a_new_process(
-        "run", suite, "--model", MODEL, "--pdf", "-o", folder / "runs", cache=folder / "cache"
-    )
-    assert done.returncode == 0, done.stderr
-    return next((folder / "runs").iterdir()), done.stdout + done.stderr
-
-
-def in_a_new_process(*words: object, cache: Path) -> subprocess.CompletedProcess[str]:
-    arguments = [sys.executable, "-m", "audit", *map(str, words)]
-    environment = {**os.environ, "AUDIT_CACHE": str(cache)}
-    return subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=300)
+    words = ("run", suite, "--model", MODEL, "--pdf", "-o", folder / "runs")
+    done = forks.run(*words, environment={"AUDIT_CACHE": str(folder / "cache")})
+    assert done.code == 0, done.err
+    return next((folder / "runs").iterdir()), done.out + done.err
 
 
 def commands() -> list[str]:
@@ -256,7 +250,7 @@ def test_the_same_command_finds_the_same_run_and_again_starts_another(
         assert (second / name).read_bytes() == (first / name).read_bytes()
 
 
-def test_a_stopped_run_says_that_it_goes_on_and_does(tmp_path: Path) -> None:
+def test_a_stopped_run_says_that_it_goes_on_and_does(forks: Parent, tmp_path: Path) -> None:
     suite = write_suite(tmp_path)
     words = [sys.executable, "-m", "audit", "run", suite, "--model", MODEL, "-o", tmp_path / "runs"]
     environment = {**os.environ, "AUDIT_CACHE": str(tmp_path / "cache")}
@@ -268,8 +262,8 @@ def test_a_stopped_run_says_that_it_goes_on_and_does(tmp_path: Path) -> None:
     assert "the same command goes on" in err
     assert "Traceback" not in err
     made_at = plan.read_bytes()
-    done = in_a_new_process("run", suite, "--model", MODEL, "-o", tmp_path / "runs", cache=tmp_path / "cache")
-    assert done.returncode == 0, done.stderr
+    done = forks.run(*words[3:], environment={"AUDIT_CACHE": str(tmp_path / "cache")})
+    assert done.code == 0, done.err
     assert plan.read_bytes() == made_at
     assert (plan.parent / "report.html").is_file()
 

@@ -6,12 +6,11 @@ import random
 import sqlite3
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import damage
 import pytest
-from preloaded import Ended, Parent, parent
+from preloaded import Ended, Parent
 from whole_runs import (
     Place,
     assert_equal_results,
@@ -147,12 +146,6 @@ def test_a_value_changed_in_a_well_formed_file_is_never_taken_for_an_answer(
 
 
 # ---------------------------------------------------------------- whole runs
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Parent]:
-    with parent() as ready:
-        yield ready
 
 
 @pytest.fixture(scope="module")

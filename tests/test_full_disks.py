@@ -9,17 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from preloaded import Ended, Parent, parent
+from preloaded import Ended, Parent
 from small_runs import finished_run
 from whole_runs import Place, assert_equal_results, assert_never_looks_finished, assert_whole, undisturbed
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Parent]:
-    with parent() as ready:
-        yield ready
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from typing import Any
 import judged_suites
 import pytest
 from endpoint_server import FAULTS, Server, asked, serving
-from preloaded import Parent, parent
+from preloaded import Parent
 from whole_runs import (
     Place,
     assert_equal_results,
@@ -43,12 +43,6 @@ REASONS = {
     "reset": "the connection failed", "cut": "no JSON", "empty": "empty answer", "huge": "more than 8 MiB",
     "html": "no JSON", "error-200": "overloaded", "null": "without a text",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Parent]:
-    with parent() as ready:
-        yield ready
 
 
 @pytest.fixture

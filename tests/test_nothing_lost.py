@@ -5,12 +5,11 @@ from __future__ import annotations
 import random
 import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from preloaded import Command, Ended, Parent, parent
+from preloaded import Command, Ended, Parent
 from whole_runs import (
     Place,
     assert_equal_results,
@@ -25,12 +24,6 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork and 
 CLOCK = {"SOURCE_DATE_EPOCH": "1780000000"}
 GOES_ON = "audit: stopped; what was answered is kept, the same command goes on from here\n"
 STOPS_WITHIN_S = 8.0
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Parent]:
-    with parent() as ready:
-        yield ready
 
 
 @pytest.fixture(scope="module")

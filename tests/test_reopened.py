@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import tiny_models
+from preloaded import Parent
 from small_suites import TEXT, write_suite
 
 from audit import evidence, pipeline
@@ -122,15 +121,16 @@ def test_the_files_of_a_pair_hold_its_credits(folder: Path, run: Run, tmp_path: 
     assert (tmp_path / "pair.pdf").read_bytes().startswith(b"%PDF")
 
 
-def test_the_command_shows_both_sides_and_names_mistakes(folder: Path, run: Run, tmp_path: Path) -> None:
+def test_the_command_shows_both_sides_and_names_mistakes(
+    forks: Parent, folder: Path, run: Run, tmp_path: Path
+) -> None:
     pair = pairs(run, explained=True)[0]
-    command = [sys.executable, "-m", "audit", "explain", str(folder)]
-    done = subprocess.run([*command, pair], capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    assert "score of a" in done.stdout and "SHAP" in done.stdout
+    done = forks.run("explain", folder, pair)
+    assert done.code == 0, done.err
+    assert "score of a" in done.out and "SHAP" in done.out
     for wrong, said in (
         (["nope"], "has no pair 'nope'"),
         ([pair, "-o", str(tmp_path / "x.doc")], "allowed: .html, .json, .pdf"),
     ):
-        done = subprocess.run([*command, *wrong], capture_output=True, text=True, timeout=300)
-        assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr
+        done = forks.run("explain", folder, *wrong)
+        assert done.code == 2 and said in done.err and "Traceback" not in done.err

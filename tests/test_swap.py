@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from preloaded import Parent
 
 from audit.agreement import plural
 from audit.axis import load_axis
@@ -497,20 +496,20 @@ def test_texts_of_any_characters_survive_unless_no_suite_may_hold_them(tmp_path:
     assert len(expansion_of(path).prompts) > 0
 
 
-def test_the_command_prints_counts_places_and_files(tmp_path: Path) -> None:
+def test_the_command_prints_counts_places_and_files(forks: Parent, tmp_path: Path) -> None:
     (tmp_path / "p.txt").write_text(PROMPTS, encoding="utf-8")
-    command = [sys.executable, "-m", "audit", "swap", "p.txt", "--axis", "gender", "-o", "out.yaml"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    assert "kept       3 texts" in done.stdout
-    assert "unsure     1 texts, 1 places; 1 texts left out" in done.stdout
-    assert "1 without a word of the axis" in done.stdout
-    assert "'gave her advice' can be read in two ways" in done.stdout
+    command = ("swap", "p.txt", "--axis", "gender", "-o", "out.yaml")
+    done = forks.run(*command, inside=str(tmp_path))
+    assert done.code == 0, done.err
+    assert "kept       3 texts" in done.out
+    assert "unsure     1 texts, 1 places; 1 texts left out" in done.out
+    assert "1 without a word of the axis" in done.out
+    assert "'gave her advice' can be read in two ways" in done.out
     for name in ("out.yaml", "out-axis.yaml", "out-unsure.csv"):
-        assert f"written    {name}" in done.stdout
-    again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
-    assert again.returncode == 2
-    assert again.stderr.startswith("audit: ") and again.stderr.count("\n") == 1
+        assert f"written    {name}" in done.out
+    again = forks.run(*command, inside=str(tmp_path))
+    assert again.code == 2
+    assert again.err.startswith("audit: ") and again.err.count("\n") == 1
 
 
 def test_ten_thousand_lines_are_swapped_at_once() -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Literal
 
 import pytest
 import tiny_models
+from preloaded import Parent
 
 from audit.axis import load_axis
 from audit.commands import swap
@@ -453,19 +452,15 @@ def test_an_output_that_cannot_be_written_is_one_sentence(tmp_path: Path, output
     ["a.csv", "--axis", "gender", "-o", "a.csv/b.yaml"],
     [".", "--axis", "gender"],
 ])  # fmt: skip
-def test_the_command_says_in_one_sentence_what_is_wrong(tmp_path: Path, arguments: list[str]) -> None:
+def test_the_command_says_in_one_sentence_what_is_wrong(
+    forks: Parent, tmp_path: Path, arguments: list[str]
+) -> None:
     (tmp_path / "empty.txt").write_text("", encoding="utf-8")
     (tmp_path / "a.jsonl").write_text('{"prompt": "She left."\n', encoding="utf-8")
     (tmp_path / "a.csv").write_text("prompt\nShe left.\n", encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", "audit", "swap", *arguments],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 2
-    assert done.stderr.startswith("audit: ") and done.stderr.count("\n") == 1
+    done = forks.run("swap", *arguments, inside=str(tmp_path))
+    assert done.code == 2
+    assert done.err.startswith("audit: ") and done.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("question", ["choose", "generate"])
