@@ -38,6 +38,8 @@ class Command:
     """What is run, and how it is disturbed."""
 
     words: Sequence[str]
+    program: str = "audit"
+    """`audit` or `pytest`."""
     inside: str = ""
     """The folder that the process is in; that of the project where none is named."""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -100,7 +102,8 @@ class Parent:
 @contextmanager
 def parent() -> Iterator[Parent]:
     """A parent process that is ready."""
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}", "OMP_NUM_THREADS": "1"}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    environment |= {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}", "OMP_NUM_THREADS": "1"}
     with TemporaryDirectory() as folder:
         process = subprocess.Popen(
             [sys.executable, str(Path(__file__))], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -176,11 +179,16 @@ def _be(command: Command, out: Path, err: Path) -> None:
         for path, number in ((out, 1), (err, 2)):
             os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), number)
         _prepare(command)
-        from audit.cli import main
+        if command.program == "pytest":
+            import pytest
 
-        sys.argv = ["audit", *command.words]
-        main()
-        code = 0
+            code = int(pytest.main(list(command.words)))
+        else:
+            from audit.cli import main
+
+            sys.argv = ["audit", *command.words]
+            main()
+            code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
     except BaseException:

@@ -13,6 +13,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from preloaded import Ended, Parent
 from small_runs import FACTS, finished_run
 from small_suites import TEXT
 
@@ -75,25 +76,38 @@ class Place:
     """A folder in which pytest is started."""
 
     folder: Path
+    forks: Parent
 
-    def pytest(self, *words: str) -> subprocess.CompletedProcess[str]:
-        known = [point.value for point in entry_points(group="pytest11")]
-        plugin = () if "audit.pytest_plugin" in known else ("-p", "audit.pytest_plugin")
+    def pytest(self, *words: str) -> Ended:
+        """To its end, by a process that has imported nearly everything."""
+        environment = {"AUDIT_CACHE": str(self.folder / "cache"), "COLUMNS": "200"}
+        words = (*plugin(), "-p", "no:cacheprovider", *words)
+        return self.forks.run(*words, program="pytest", inside=str(self.folder), environment=environment)
+
+    def anew(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """To its end, by a new process."""
         paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
         return subprocess.run(
-            [sys.executable, "-m", "pytest", *plugin, "-p", "no:cacheprovider", *words],
+            [sys.executable, "-m", "pytest", *plugin(), "-p", "no:cacheprovider", *words],
             cwd=self.folder, capture_output=True, text=True, timeout=540, stdin=subprocess.DEVNULL,
             env={**kept, "PYTHONPATH": paths, "AUDIT_CACHE": str(self.folder / "cache"), "COLUMNS": "200"},
         )  # fmt: skip
 
-    def audit(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return self.pytest(
-            "--audit", "applications.yaml", "--audit-model", "callable:screener:answer", *words
-        )
+    def audit(self, *words: str) -> Ended:
+        return self.pytest(*AUDIT, *words)
 
 
-def make(folder: Path) -> Place:
+AUDIT = ("--audit", "applications.yaml", "--audit-model", "callable:screener:answer")
+
+
+def plugin() -> tuple[str, ...]:
+    """What names the plugin where the installed package does not."""
+    known = [point.value for point in entry_points(group="pytest11")]
+    return () if "audit.pytest_plugin" in known else ("-p", "audit.pytest_plugin")
+
+
+def make(folder: Path, forks: Parent) -> Place:
     frames = enumerate(FRAMES.splitlines())
     templates = "\n".join(f'  - {{id: t{number}, text: "{frame}"}}' for number, frame in frames)
     head, _, tail = TEXT.partition("templates:\n")
@@ -102,7 +116,7 @@ def make(folder: Path) -> Place:
     (folder / "applications.yaml").write_text(text, encoding="utf-8")
     (folder / "screener.py").write_text(MODEL, encoding="utf-8")
     (folder / "test_own.py").write_text("def test_own():\n    assert True\n", encoding="utf-8")
-    return Place(folder)
+    return Place(folder, forks)
 
 
 def run_without_report(place: Place, model: str) -> Path:
@@ -141,12 +155,12 @@ def junit(path: Path) -> dict[str, Told]:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    return make(tmp_path_factory.mktemp("pytest"))
+def place(tmp_path_factory: pytest.TempPathFactory, forks: Parent) -> Place:
+    return make(tmp_path_factory.mktemp("pytest"), forks)
 
 
 @pytest.fixture(scope="module")
-def planned(place: Place) -> subprocess.CompletedProcess[str]:
+def planned(place: Place) -> Ended:
     """`--collect-only`, before anything was asked."""
     done = place.audit("--collect-only", "-q")
     assert not (place.folder / "asked.log").exists() and not (place.folder / "reports").exists()
@@ -158,16 +172,15 @@ def audited(place: Place, planned: object) -> subprocess.CompletedProcess[str]:
     """The audit itself, with two workers, a baseline in which nobody was worse off, and two waivers."""
     earlier = run_without_report(place, "callable:screener:before")
     (place.folder / "waivers.yaml").write_text(WAIVERS, encoding="utf-8")
-    return place.audit(
-        "-n", "2", "-rs", "--junit-xml", "two.xml", "--audit-baseline", str(earlier), "--audit-waivers", "waivers.yaml"
-    )  # fmt: skip
+    judged = ("--audit-baseline", str(earlier), "--audit-waivers", "waivers.yaml")
+    return place.anew(*AUDIT, "-n", "2", "-rs", "--junit-xml", "two.xml", *judged)
 
 
 def test_collecting_asks_no_model_and_lists_what_is_planned(
-    planned: subprocess.CompletedProcess[str],
+    planned: Ended,
 ) -> None:
-    assert planned.returncode == 0, planned.stdout
-    listed = re.findall(r"^applications\.yaml::(.+)$", planned.stdout, re.M)
+    assert planned.code == 0, planned.out
+    listed = re.findall(r"^applications\.yaml::(.+)$", planned.out, re.M)
     assert set(listed) == EVERY and len(listed) == len(EVERY)
 
 
@@ -228,7 +241,7 @@ def test_two_workers_make_one_audit(place: Place, audited: subprocess.CompletedP
 
 def test_suites_stand_beside_other_tests_where_a_path_is_named(place: Place) -> None:
     done = place.audit("test_own.py", "-k", "own or (non-binary and not women)", "--collect-only", "-q")
-    listed = {line.partition("::")[2] for line in done.stdout.splitlines() if "::" in line}
+    listed = {line.partition("::")[2] for line in done.out.splitlines() if "::" in line}
     assert listed == {"test_own", OTHERS, "choice_logit/gender/*/men/non-binary"}
 
 
@@ -238,11 +251,11 @@ def test_what_goes_wrong_is_an_error_in_one_sentence_and_no_finding(
     [folder] = (place.folder / "reports").iterdir()
     with held(folder):
         done = place.audit("--junit-xml", "held.xml")
-    assert done.returncode == 1
+    assert done.code == 1
     found = junit(place.folder / "held.xml")
     assert {told.status for told in found.values()} == {"error"} and set(found) == EVERY
     assert all("is at work in this folder" in told.message for told in found.values())
-    assert "Traceback" not in done.stdout and "_pytest" not in done.stdout
+    assert "Traceback" not in done.out and "_pytest" not in done.out
 
 
 @pytest.mark.parametrize("facts, why", [
@@ -284,9 +297,9 @@ def test_without_a_baseline_the_policy_says_whether_what_is_not_decided_fails(
 ])  # fmt: skip
 def test_a_mistake_is_one_sentence(place: Place, words: tuple[str, ...], code: int, why: str) -> None:
     done = place.pytest(*words)
-    assert done.returncode == code, done.stdout
-    assert why in done.stdout + done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
+    assert done.code == code, done.out
+    assert why in done.out + done.err
+    assert "Traceback" not in done.out + done.err
 
 
 def test_without_the_option_nothing_is_collected_and_nothing_heavy_loaded(place: Place) -> None:
@@ -294,7 +307,7 @@ def test_without_the_option_nothing_is_collected_and_nothing_heavy_loaded(place:
         "import sys\n\ndef test_light():\n    heavy = {'torch', 'transformers', 'pandas', 'scipy', 'pydantic'}\n"
         "    assert 'audit.pytest_plugin' in sys.modules and not heavy & sys.modules.keys()\n"
     )
-    done = place.pytest("test_light.py", "-q")
+    done = place.anew("test_light.py", "-q")
     assert done.returncode == 0, done.stdout
 
 
