@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePath
+from functools import cache
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, cast
 
 from audit import catalogue
@@ -87,10 +88,16 @@ def _part(made: Environment, run: Run, name: str) -> Part | None:
 
 def environment() -> Environment:
     """Templates that escape every text and know no missing value."""
+    return _environment(catalogue.shipped("templates"))
+
+
+@cache
+def _environment(folder: Path) -> Environment:
+    """The templates of a folder; each is compiled once."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     made = Environment(
-        loader=FileSystemLoader(catalogue.shipped("templates")),
+        loader=FileSystemLoader(folder),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_finalize,
