@@ -136,19 +136,23 @@ def _matching(suite: Suite, axes: Mapping[str, Axis], backend: Backend) -> tuple
     kinds: list[str] = []
     while asked is not None:
         kinds.append(TASKS.get(asked.kind, asked.kind))
-        expansion = expand(suite, axes, ask=asked.ask)
-        if _can_answer(backend, asked, expansion.prompts["prompt_id"]):
-            _check_expected(suite, asked, backend)
-            return _question(asked, suite), expansion
+        if isinstance(backend, Replays) or _can_answer(backend, asked):
+            expansion = expand(suite, axes, ask=asked.ask)
+            if not isinstance(backend, Replays) or _has_answers(backend, expansion.prompts["prompt_id"]):
+                _check_expected(suite, asked, backend)
+                return _question(asked, suite), expansion
         asked = asked.otherwise
     name = f"{backend.identity.kind}:{backend.identity.name}"
     raise InputError(f"{name} cannot answer suite '{suite.id}', which asks to {' or to '.join(kinds)}")
 
 
-def _can_answer(backend: Backend, asked: QuestionSpec, prompt_ids: Iterable[str]) -> bool:
+def _has_answers(backend: Replays, prompt_ids: Iterable[str]) -> bool:
+    """Whether the answers that exist hold one to any of these prompts."""
+    return any(answer.error is None for answer in backend.replay(sorted(set(prompt_ids)), repeat=0))
+
+
+def _can_answer(backend: Backend, asked: QuestionSpec) -> bool:
     """Whether the back end has the capability; a classifier that lacks the favourable label is told so."""
-    if isinstance(backend, Replays):
-        return any(answer.error is None for answer in backend.replay(sorted(set(prompt_ids)), repeat=0))
     if (
         asked.kind == "classify"
         and isinstance(backend, Classifies)
