@@ -18,8 +18,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
 
 @pytest.fixture(scope="module")
 def whole(forks: Parent, tmp_path_factory: pytest.TempPathFactory) -> Place:
-    pdf = {"AUDIT_PDF": "yes"}
-    place = Place(tmp_path_factory.mktemp("whole"), "reference:screening-v1", environment=pdf)
+    place = Place(tmp_path_factory.mktemp("whole"), "reference:screening-v1")
     undisturbed(forks, place)
     return place
 
@@ -94,11 +93,11 @@ def test_a_cache_on_a_disk_of_any_size(
     print(size, full_cache(forks, whole, disk, tmp_path, size))
 
 
-def full_folder(forks: Parent, whole: Place, disk: Disk, tmp_path: Path, size: int) -> Ended:
-    """A run whose results find no room, then the same command with room; how the first ended."""
+def full_folder(forks: Parent, whole: Place, disk: Disk, tmp_path: Path, size: int, *, pdf: str) -> Ended:
+    """A run whose results find no room, then the same command with room; how the first ended. `pdf` is yes or no."""
     disk.mount(f"size={size}k")
     (tmp_path / "runs").symlink_to(disk.folder)
-    place = Place(tmp_path, whole.model, environment={"AUDIT_PDF": "yes"})
+    place = Place(tmp_path, whole.model, environment={"AUDIT_PDF": pdf})
     ended = place.go(forks)
     if ended.code:
         assert ended.code == 3, ended.err
@@ -112,11 +111,11 @@ def full_folder(forks: Parent, whole: Place, disk: Disk, tmp_path: Path, size: i
     return ended
 
 
-@pytest.mark.parametrize(("size", "name"), [(80, ".parquet"), (420, "report.pdf")])
+@pytest.mark.parametrize(("size", "name", "pdf"), [(80, ".parquet", "no"), (420, "report.pdf", "yes")])
 def test_results_that_find_no_room_end_the_run_and_it_goes_on_once_there_is_room(
-    forks: Parent, whole: Place, disk: Disk, tmp_path: Path, size: int, name: str
+    forks: Parent, whole: Place, disk: Disk, tmp_path: Path, size: int, name: str, pdf: str
 ) -> None:
-    ended = full_folder(forks, whole, disk, tmp_path, size)
+    ended = full_folder(forks, whole, disk, tmp_path, size, pdf=pdf)
     assert ended.code == 3 and f"{name}: the disk is full" in ended.err, ended.err
 
 
@@ -125,7 +124,7 @@ def test_results_that_find_no_room_end_the_run_and_it_goes_on_once_there_is_room
 def test_a_run_on_a_disk_of_any_size(
     forks: Parent, whole: Place, disk: Disk, tmp_path: Path, size: int
 ) -> None:
-    ended = full_folder(forks, whole, disk, tmp_path, size)
+    ended = full_folder(forks, whole, disk, tmp_path, size, pdf="yes")
     print(size, ended.code, ended.err.rpartition("audit: ")[2].strip()[:200])
 
 
