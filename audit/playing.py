@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from audit.protocols import Attributor, Credits
+from audit.games import requested
+from audit.protocols import Attributor, Credits, Weights
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,3 +92,12 @@ def keys_of(masks: Mask) -> Sequence[bytes]:
     import numpy as np
 
     return [mask.tobytes() for mask in np.ascontiguousarray(masks, dtype=np.bool_)]
+
+
+def played_weights(method: Attributor, players: int, *, seed: int) -> Weights:
+    """The weights of a method whose credits are linear in the worths: credits of games in which one coalition counts."""
+    import numpy as np
+
+    masks = requested(method, players, seed=seed)
+    found = played(method, masks, np.eye(len(masks)), seed=seed)
+    return Weights(masks=masks, values=np.array([each.values for each in found]).T)

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from audit.attribution.lime_weights import Lime
-from audit.attribution.shap_values import Shap
+from audit.attribution.shap_values import Shap, ShapKernel, ShapPartition
 from audit.games import all_coalitions, requested
 from audit.linear import shapley_weights
 from audit.protocols import Attributor, Linear
@@ -18,6 +18,9 @@ from audit.protocols import Attributor, Linear
 METHODS: dict[str, tuple[Attributor, int]] = {
     "shap, every coalition": (Shap(exact_up_to=8), 3),
     "shap, permutations": (Shap(exact_up_to=2, passes=2), 5),
+    "shap, a hierarchy": (ShapPartition(), 5),
+    "kernel shap, every coalition": (ShapKernel(exact_up_to=8), 4),
+    "kernel shap, samples": (ShapKernel(exact_up_to=2, kernel_samples=60), 5),
     "lime, every coalition": (Lime(exact_up_to=8), 3),
     "lime, samples": (Lime(exact_up_to=2, lime_samples=50), 4),
 }

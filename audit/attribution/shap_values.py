@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from audit.games import all_coalitions, own_random_numbers
 from audit.linear import shapley_weights, walk_weights
-from audit.playing import credits_of_each, gains, one_game
+from audit.playing import credits_of_each, gains, one_game, played_weights
 from audit.protocols import Credits, Weights
 from audit.shaplibrary import package, playing
 
@@ -177,6 +177,10 @@ class ShapPartition:
             found = explain([0], silent=True, max_evals=4**players, batch_size=4**players)
         return credits_of_each(found.values[0], none=none, full=full)
 
+    def weights(self, players: int, *, seed: int) -> Weights:
+        """The weight of every coalition in every credit."""
+        return played_weights(self, players, seed=seed)
+
     def seedless(self, players: int) -> bool:
         """Nothing is sampled."""
         return True
@@ -207,6 +211,10 @@ class ShapKernel:
         )
         errors = np.abs(halves[0] - halves[1]) / 2
         return credits_of_each(halves.mean(axis=0), none=none, full=full, errors=errors, halves=halves)
+
+    def weights(self, players: int, *, seed: int) -> Weights:
+        """The weight of every coalition in every credit."""
+        return played_weights(self, players, seed=seed)
 
     def seedless(self, players: int) -> bool:
         """Whether no seed matters, because nothing is sampled."""
