@@ -95,7 +95,7 @@ def keys_of(masks: Mask) -> Sequence[bytes]:
 
 
 def played_weights(method: Attributor, players: int, *, seed: int) -> Weights:
-    """The weights of a method whose credits are linear in the worths: credits of games in which one coalition counts."""
+    """The weights of a method whose credits are linear: its credits of games in which a single coalition counts."""
     import numpy as np
 
     masks = requested(method, players, seed=seed)
