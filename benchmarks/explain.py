@@ -263,7 +263,8 @@ class Bench:
 
     def errors(self, backend: Any) -> Iterator[Row]:
         """Relative errors, each against its own players' coalitions."""
-        short = self.job("short", SHORT, 2)
+        words = SHORT - 2 * self.quick
+        short = self.job("short", words, 2)
         object.__setattr__(short, "backend", backend)
         found = measured(short)
         table = found.made.attributions
@@ -275,7 +276,7 @@ class Bench:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             other = default_error(pipe, self.plain(found.asked))
-        yield f"error, texts of {SHORT} words", f"{ours:.1e}", f"shap's default {other:.1e}", ""
+        yield f"error, texts of {words} words", f"{ours:.1e}", f"shap's default {other:.1e}", ""
 
     def own_error(self, job: Job, found: Measured, rows: pd.DataFrame) -> float:
         """Our credits of one text against the definition, every coalition asked from the bare model by itself."""

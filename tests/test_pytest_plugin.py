@@ -250,12 +250,12 @@ def test_what_goes_wrong_is_an_error_in_one_sentence_and_no_finding(
 ) -> None:
     [folder] = (place.folder / "reports").iterdir()
     with held(folder):
-        done = place.audit("--junit-xml", "held.xml")
-    assert done.code == 1
+        done = place.anew(*AUDIT, "--junit-xml", "held.xml")
+    assert done.returncode == 1
     found = junit(place.folder / "held.xml")
     assert {told.status for told in found.values()} == {"error"} and set(found) == EVERY
     assert all("is at work in this folder" in told.message for told in found.values())
-    assert "Traceback" not in done.out and "_pytest" not in done.out
+    assert "Traceback" not in done.stdout and "_pytest" not in done.stdout
 
 
 @pytest.mark.parametrize("facts, why", [
