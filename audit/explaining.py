@@ -287,21 +287,29 @@ def _sides(job: Job, pairs: Sequence[str]) -> pd.DataFrame:
 
 
 def _ranking(task: Task, responses: pd.DataFrame, differences: pd.DataFrame) -> pd.DataFrame:
-    """The differences by which the largest are told, under the name of the explained score, and those of decisions."""
+    """The differences by which the largest are told, under the name of the explained score, and decisions that changed.
+
+    Of a large run these are millions of rows, so only three columns of DELTAS are kept: pair_id, metric, delta.
+    """
+    import pandas as pd
+
     known = _by(task, responses, differences, task.worth.reads).assign(metric=task.worth.metric)
     if not _decides(task.job) or task.worth.metric == DECISION:
         return known
-    return DELTAS.stack([known, _by(task, responses, differences, DECISION)])
+    turned = _by(task, responses, differences, DECISION)
+    turned = turned[turned["pair_id"].isin(changed_in(turned))]
+    return pd.concat([known, turned], ignore_index=True)
 
 
 def _by(task: Task, responses: pd.DataFrame, differences: pd.DataFrame, metric: str) -> pd.DataFrame:
     """The differences by one metric, made now where the suite does not measure it."""
     job = task.job
-    known = differences[differences["metric"] == metric]
+    columns = ["pair_id", "metric", "delta"]
+    known = differences.loc[differences["metric"] == metric, columns]
     if len(known):
         return known
     table = score(job.expansion.prompts, responses, question=job.question, metrics=[metric])
-    return deltas(job.expansion.pairs, table, responses, question=job.question, metrics=[metric])
+    return deltas(job.expansion.pairs, table, responses, question=job.question, metrics=[metric])[columns]
 
 
 def _decides(job: Job) -> bool:

@@ -24,7 +24,7 @@ from audit.explaining import explained, price
 from audit.findings import findings
 from audit.job import Job, prepare
 from audit.ledger import remembered
-from audit.machine import give_back_memory, versions
+from audit.machine import give_back_memory, return_freed, versions
 from audit.parts import asked
 from audit.planning import PlanSummary
 from audit.protocols import Backend, TellsFacts
@@ -155,17 +155,18 @@ def compute(
     give_back_memory(len(prompts))
     why = explained(job, got.responses, differences, ask=ask, progress=progress)
     complete = not (got.unanswered or why.unanswered or second.unanswered)
-    responses = _stack(RESPONSES, got.responses, why.responses, second.responses)
-    got = replace(got, responses=RESPONSES.frame())
     if folder is not None:
         evidence.reopen(folder)
         _put_away(folder, PROMPTS, prompts)
+        return_freed()
+    responses = _stack(RESPONSES, got.responses, why.responses, second.responses)
+    got = replace(got, responses=RESPONSES.frame())
+    if folder is not None:
         _put_away(folder, RESPONSES, responses)
-    every = {
-        "scores": _stack(SCORES, scores, why.scores, second.swapped_scores),
-        "deltas": _stack(DELTAS, differences, why.deltas, second.swapped_deltas),
-    }
-    scores, differences = every["scores"].iloc[: len(scores)], every["deltas"].iloc[: len(differences)]
+    every = {"scores": _stack(SCORES, scores, why.scores, second.swapped_scores)}
+    scores = every["scores"].iloc[: len(scores)]
+    every["deltas"] = _stack(DELTAS, differences, why.deltas, second.swapped_deltas)
+    differences = every["deltas"].iloc[: len(differences)]
     give_back_memory(len(prompts))
     table, groups = effects(
         prompts, every["scores"], every["deltas"],

@@ -44,7 +44,7 @@ def chosen_pairs(
     taken: set[str] = set()
     for axis in axes or sorted(name for name in swap["axis"].unique() if "*" not in name):
         rows = swap[swap["axis"] == axis]
-        top = _largest(rows.merge(known, on="pair_id"), quotas[0])
+        top = _largest(rows[["pair_id", "template"]].merge(known, on="pair_id"), quotas[0])
         turned = rows[rows["pair_id"].isin(changed) & ~rows["pair_id"].isin(top)]
         flips = _shuffled(turned, quotas[1], seed=int(content_id("flips", seed, axis), 16))["pair_id"]
         cells = _random(rows, taken, count=quotas[2], seed=int(content_id("explain", seed, axis), 16))
