@@ -13,6 +13,7 @@ from audit.explain import Explained, ExplainPlan, ExplainSettings, attribute, pl
 from audit.inside import Randomises
 from audit.job import Job, check_pairs
 from audit.kinds import kind_of
+from audit.machine import return_freed
 from audit.protocols import Masks
 from audit.rations import turns
 from audit.records import (
@@ -26,7 +27,7 @@ from audit.records import (
     Question,
 )
 from audit.rounds import Rounds, Task, kept
-from audit.samples import DECIDING, DECISION, changed_in, chosen_pairs
+from audit.samples import CHANGED, DECIDING, DECISION, changed_in, chosen_pairs
 from audit.score import deltas, score
 from audit.slopes import Asked, Rows, Sought, slopes
 from audit.untrained import untrained
@@ -297,8 +298,11 @@ def _ranking(task: Task, responses: pd.DataFrame, differences: pd.DataFrame) -> 
     if not _decides(task.job) or task.worth.metric == DECISION:
         return known
     turned = _by(task, responses, differences, DECISION)
-    turned = turned[turned["pair_id"].isin(changed_in(turned))]
-    return pd.concat([known, turned], ignore_index=True)
+    turned = turned[turned["delta"].abs() >= CHANGED]
+    found = pd.concat([known, turned], ignore_index=True)
+    del known, turned
+    return_freed()
+    return found
 
 
 def _by(task: Task, responses: pd.DataFrame, differences: pd.DataFrame, metric: str) -> pd.DataFrame:

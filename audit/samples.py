@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
+from audit.machine import return_freed
 from audit.quality import NOTHING
 from audit.records import content_id
 
@@ -38,8 +39,13 @@ def chosen_pairs(
     """
     import pandas as pd
 
-    swap = pairs[pairs["arm"] == "swap"].sort_values([*CELL, "pair_id"]).drop_duplicates("pair_id")
+    order = [*CELL, "pair_id"]
+    swap = pairs.loc[
+        pairs.loc[pairs["arm"] == "swap", order].sort_values(order).drop_duplicates("pair_id").index
+    ]
+    return_freed()
     known = deltas.loc[deltas["delta"].notna(), ["pair_id", "delta"]].drop_duplicates("pair_id")
+    return_freed()
     picked: list[pd.DataFrame] = []
     taken: set[str] = set()
     for axis in axes or sorted(name for name in swap["axis"].unique() if "*" not in name):
@@ -69,14 +75,20 @@ def _largest(rows: pd.DataFrame, count: int) -> list[str]:
 
     side = np.sign(rows["delta"]).where(rows["delta"].abs() > NOTHING, 0)
     size = rows.assign(size=rows["delta"].abs(), side=side)
-    size = size.sort_values(["size", "template", "pair_id"], ascending=[False, True, True])
-    best = size.drop_duplicates("template").head(count)
+    each = size.groupby("template", observed=True)["size"].transform("max")
+    best = _ordered(size[size["size"] == each]).drop_duplicates("template").head(count)
     signs = set(best["side"].tolist()) - {0.0}
     if count > 1 and len(signs) == 1:
         kept = best.head(count - 1)
-        other = size[(size["side"] == -signs.pop()) & ~size["template"].isin(kept["template"])].head(1)
+        other = size[(size["side"] == -signs.pop()) & ~size["template"].isin(kept["template"])]
+        other = _ordered(other[other["size"] == other["size"].max()]).head(1)
         best = best if other.empty else pd.concat([kept, other])
     return [str(pair_id) for pair_id in best["pair_id"]]
+
+
+def _ordered(rows: pd.DataFrame) -> pd.DataFrame:
+    """The largest first."""
+    return rows.sort_values(["size", "template", "pair_id"], ascending=[False, True, True])
 
 
 def _random(rows: pd.DataFrame, taken: set[str], *, count: int, seed: int) -> pd.DataFrame:
