@@ -13,7 +13,6 @@ from audit.explain import Explained, ExplainPlan, ExplainSettings, attribute, pl
 from audit.inside import Randomises
 from audit.job import Job, check_pairs
 from audit.kinds import kind_of
-from audit.machine import return_freed
 from audit.protocols import Masks
 from audit.rations import turns
 from audit.records import (
@@ -299,10 +298,7 @@ def _ranking(task: Task, responses: pd.DataFrame, differences: pd.DataFrame) -> 
         return known
     turned = _by(task, responses, differences, DECISION)
     turned = turned[turned["delta"].abs() >= CHANGED]
-    found = pd.concat([known, turned], ignore_index=True)
-    del known, turned
-    return_freed()
-    return found
+    return pd.concat([known, turned], ignore_index=True)
 
 
 def _by(task: Task, responses: pd.DataFrame, differences: pd.DataFrame, metric: str) -> pd.DataFrame:

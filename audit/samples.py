@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from audit.machine import return_freed
 from audit.quality import NOTHING
 from audit.records import content_id
 
@@ -43,9 +42,7 @@ def chosen_pairs(
     swap = pairs.loc[
         pairs.loc[pairs["arm"] == "swap", order].sort_values(order).drop_duplicates("pair_id").index
     ]
-    return_freed()
     known = deltas.loc[deltas["delta"].notna(), ["pair_id", "delta"]].drop_duplicates("pair_id")
-    return_freed()
     picked: list[pd.DataFrame] = []
     taken: set[str] = set()
     for axis in axes or sorted(name for name in swap["axis"].unique() if "*" not in name):
