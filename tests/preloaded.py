@@ -54,6 +54,8 @@ class Command:
     """The folder in which changes are counted."""
     longest_file: int | None = None
     """A limit on the size of files, in bytes."""
+    limit_s: float = 300.0
+    """A command that takes longer hangs: it is ended, and the test with it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,13 +91,16 @@ class Parent:
         self._process.stdin.flush()
         answer = self._process.stdout.readline()
         assert answer, "the parent process has ended"
+        ends = json.loads(answer)
+        for command, told in zip(commands, ends, strict=True):
+            assert not told.pop("hung"), f"took longer than {command.limit_s:g} s: {' '.join(command.words)}"
         return [
             Ended(
                 **told,
                 out=(self._folder / f"{number}.out").read_text(encoding="utf-8"),
                 err=(self._folder / f"{number}.err").read_text(encoding="utf-8"),
             )
-            for number, told in enumerate(json.loads(answer))
+            for number, told in enumerate(ends)
         ]
 
 
@@ -146,8 +151,12 @@ def _together(folder: Path, commands: Sequence[Command]) -> list[dict[str, Any]]
         children[child] = number
     told: dict[int, dict[str, Any]] = {}
     sent: dict[int, float] = {}
+    hung: set[int] = set()
     while len(told) < len(commands):
         for child, number in children.items():
+            if number not in told and time.monotonic() - begun > commands[number].limit_s:
+                hung.add(number)
+                os.kill(child, 9)
             waits = number not in told and number not in sent
             if waits and _is_time(commands[number], time.monotonic() - begun):
                 os.kill(child, commands[number].signal)
@@ -159,6 +168,7 @@ def _together(folder: Path, commands: Sequence[Command]) -> list[dict[str, Any]]
                 "code": os.waitstatus_to_exitcode(status),
                 "seconds": ended - begun,
                 "after_signal_s": ended - sent.get(number, ended),
+                "hung": number in hung,
             }
         else:
             time.sleep(0.002)

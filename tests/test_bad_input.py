@@ -4,6 +4,7 @@ import gzip
 import io
 import os
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -128,8 +129,19 @@ def test_a_mistake_is_told_in_one_sentence_with_its_place(row: dict[str, str], f
     assert same(got, row["told"]), got
 
 
+@pytest.mark.parametrize("row", ROWS[::60], ids=lambda row: row["name"])
+def test_the_same_is_told_by_a_new_process(row: dict[str, str], folder: Path) -> None:
+    path = broken(folder, row)
+    before = contents(folder)
+    words = [sys.executable, "-m", "audit", "check", str(path)]
+    done = subprocess.run(words, capture_output=True, text=True, encoding="utf-8", timeout=120)
+    assert (done.returncode, done.stdout, contents(folder)) == (2, "", before)
+    assert "Traceback" not in done.stderr
+    assert same(done.stderr.replace(f"{folder}{os.sep}", "").strip(), f"audit: {row['told']}")
+
+
 @pytest.mark.parametrize("row", ROWS[::14], ids=lambda row: row["name"])
-def test_the_same_is_told_by_a_new_process(row: dict[str, str], folder: Path, forks: Parent) -> None:
+def test_the_same_is_told_by_a_process_of_its_own(row: dict[str, str], folder: Path, forks: Parent) -> None:
     path = broken(folder, row)
     before = contents(folder)
     done = forks.run("check", path)

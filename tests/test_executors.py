@@ -22,7 +22,7 @@ import tiny_models
 from small_suites import TEXT, write_suite
 from test_collect import table
 
-from audit import pieces, pipeline
+from audit import pipeline
 from audit.batching import Where
 from audit.clusters import QUIET
 from audit.collect import Collected, collect
@@ -197,12 +197,9 @@ def test_workers_that_are_killed_and_a_node_that_ends_change_no_answer(
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("tries", [1, pytest.param(pieces.TRIES, marks=pytest.mark.slow)])
 def test_a_prompt_that_ends_its_worker_is_a_failed_record_and_its_neighbours_are_answered(
-    cluster: Any, tmp_path: Path, tries: int, monkeypatch: pytest.MonkeyPatch
+    cluster: Any, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(pieces, "TRIES", tries)
-    monkeypatch.setattr(pieces, "TRIES_ALONE", min(tries, pieces.TRIES_ALONE))
     model = write_function(tmp_path, sleep=0.0)
     texts = [f"text number {n}" for n in range(5)]
     executor = opened(cluster, model, workers=1)

@@ -218,7 +218,9 @@ def test_a_report_or_an_export_that_finds_no_room_leaves_the_old_one(
     disk.mount("size=20m")
     run = disk.folder / whole.run.name  # the name of the folder stands in the report
     subprocess.run(["cp", "-r", str(whole.run), str(run)], check=True)
+    assert forks.run("report", run).code == 0  # with its PDF, which has to stay as well
     before = {path.name: path.read_bytes() for path in run.iterdir()}
+    assert "report.pdf" in before
     (disk.folder / "ballast").write_bytes(b"x" * 19 * 2**20)
     with (disk.folder / "ballast").open("ab", buffering=0) as ballast:
         try:
@@ -233,6 +235,4 @@ def test_a_report_or_an_export_that_finds_no_room_leaves_the_old_one(
     assert {path.name: path.read_bytes() for path in run.iterdir()} == before
     (disk.folder / "ballast").unlink()
     assert forks.run("report", run).code == 0
-    del before["receipt.json"]  # it gets the PDF
-    assert {name: (run / name).read_bytes() for name in before} == before
-    assert forks.run("verify", run).code == 0
+    assert {path.name: path.read_bytes() for path in run.iterdir()} == before

@@ -111,6 +111,7 @@ def test_a_plan_for_a_paid_model_says_that_explanations_cost_more_and_how_to_lea
     forks: Parent,
 ) -> None:
     ended = forks.run("plan", "hiring", "--model", "endpoint:x@http://127.0.0.1:9/v1")
+    assert ended.code == 0, ended.err
     assert "answers on top" in ended.out and "{largest: 0, random: 0}' leaves them out" in ended.out
 
 
