@@ -29,11 +29,11 @@ from audit.noise import Noise
 from audit.players import Player, differing, slot_players, text_of
 from audit.playing import Interacts
 from audit.protocols import Attributor
-from audit.rations import Place, Ration, turns
+from audit.rations import Answered, Place, Ration, turns
 from audit.records import ATTRIBUTIONS, PROMPTS, QUALITY, SCORES, Prompt, content_id
 from audit.records import Game as GameKind
 from audit.replay import Known, Played, adds_up, replay, wanted_in
-from audit.samples import CELL, changed_in, chosen_pairs
+from audit.samples import CELL, changed_in, chosen_pairs, in_cells
 
 __all__ = ["ExplainPlan", "ExplainSettings", "Explained", "again", "attribute", "more", "plan", "priced"]
 if TYPE_CHECKING:
@@ -110,12 +110,14 @@ def plan(
         pairs, known, axes=settings.axes, quotas=settings.quotas, changed=changed_in(deltas),
         requested=settings.pairs, seed=seed,
     )  # fmt: skip
+    known = known[known["pair_id"].isin(chosen["pair_id"])]
     texts = _texts_of_cells(prompts, pairs, chosen)
+    own = prompts.loc[prompts["arm"] == "swap", ["prompt_id", "repeats"]]
     made = ExplainPlan(
         prompts=PROMPTS.frame(), metric=metric, settings=settings, mask_text=mask_text,
         attributors=settings.attributors(), waiting=_turns(chosen, known, texts, settings, seed),
         ration=Ration(
-            limit=settings.requests, repeats=_repeats(prompts, settings), answered=_answered(prompts)
+            limit=settings.requests, repeats=_repeats(prompts, settings), answered=Answered(own)
         ),
     )  # fmt: skip
     _next_portion(made)
@@ -340,16 +342,11 @@ def _texts_of_cells(
     prompts: pd.DataFrame, pairs: pd.DataFrame, chosen: pd.DataFrame
 ) -> dict[Place, pd.DataFrame]:
     """The swap-arm prompts of every chosen cell, all groups, whether or not their pair was chosen."""
-    swap = pairs[pairs["arm"] == "swap"].merge(chosen[CELL].drop_duplicates(), on=CELL)
-    rows = prompts[(prompts["arm"] == "swap") & prompts["prompt_id"].isin({*swap["a"], *swap["b"]})]
+    own = pairs.loc[in_cells(pairs, chosen), ["arm", "a", "b"]]
+    own = own[own["arm"] == "swap"]
+    rows = prompts[(prompts["arm"] == "swap") & prompts["prompt_id"].isin({*own["a"], *own["b"]})]
     rows = rows.drop_duplicates([*CELL, "prompt_id"]).sort_values([*CELL, "group", "prompt_id"])
     return {tuple(place): found for place, found in rows.groupby(CELL, sort=False)}
-
-
-def _answered(prompts: pd.DataFrame) -> dict[str, int]:
-    """How many answers to each prompt the audit itself asks for."""
-    own = prompts[prompts["arm"] == "swap"].drop_duplicates("prompt_id")
-    return dict(zip(own["prompt_id"], own["repeats"].astype(int), strict=True))
 
 
 def _repeats(prompts: pd.DataFrame, settings: ExplainSettings) -> int:

@@ -122,7 +122,7 @@ def price(job: Job) -> int:
     )  # fmt: skip
     pairs = job.expansion.pairs
     names = {likely.metric, *([DECISION] if _decides(job) else [])}
-    alike = pd.concat([pairs.assign(metric=name, delta=1.0) for name in sorted(names)])
+    alike = pd.concat([pairs[["pair_id"]].assign(metric=name, delta=1.0) for name in sorted(names)])
     planned = plan(
         job.expansion.prompts, pairs, alike, metric=likely.metric,
         settings=settings_of(task), mask_text=_mask(job), seed=task.seed,

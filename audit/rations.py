@@ -18,9 +18,41 @@ from audit.samples import CELL
 if TYPE_CHECKING:
     import pandas as pd
 
+AT_A_TIME = 50_000
+"""Ids that are Python's objects at once."""
 Place = tuple[Any, ...]
 Turn = tuple[Place, Mapping[str, Any], tuple[Game, ...]]
 """A cell's place, one of its pairs, and the games of it whose turn it is."""
+
+
+class Answered(Mapping[str, int]):
+    """How many answers the prompts of a table get anyway, by their ids.
+
+    Sorted bytes and numbers: a dict of a million ids would take 0.2 GB for as long as pairs are explained.
+    """
+
+    def __init__(self, prompts: pd.DataFrame) -> None:
+        import numpy as np
+
+        ids = [
+            prompts["prompt_id"].iloc[first : first + AT_A_TIME].to_numpy(object).astype("S")
+            for first in range(0, len(prompts), AT_A_TIME)
+        ]
+        self._ids, first = np.unique(np.concatenate(ids or [np.array([], "S")]), return_index=True)
+        self._counts = prompts["repeats"].to_numpy("int32")[first]
+
+    def __getitem__(self, prompt_id: str) -> int:
+        wanted = prompt_id.encode()
+        place = int(self._ids.searchsorted(wanted))
+        if place < len(self._ids) and self._ids[place] == wanted:
+            return int(self._counts[place])
+        raise KeyError(prompt_id)
+
+    def __iter__(self) -> Iterator[str]:
+        return (found.decode() for found in self._ids.tolist())
+
+    def __len__(self) -> int:
+        return len(self._ids)
 
 
 @dataclass(kw_only=True, slots=True)

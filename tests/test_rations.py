@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pandas as pd
+import pytest
 
-from audit.rations import Ration, turns
+from audit.rations import Answered, Ration, turns
 from audit.records import Game
 
 
@@ -27,6 +28,24 @@ def test_the_first_game_that_does_not_fit_ends_it_and_the_rest_is_counted_by_gam
     told = {each.what: (each.count, each.reason) for each in small.exclusions()}
     reason = "2 of 10 requests are left, and the next game takes 8"
     assert told == {"explanations: gap games": (1, reason), "explanations: swap games": (2, reason)}
+
+
+def test_counts_of_a_table_are_told_like_those_of_a_dict(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("audit.rations.AT_A_TIME", 3)
+    ids = [f"{number * 7919 % 1000:x}" for number in range(20)]
+    table = pd.DataFrame({"prompt_id": [*ids, ids[3]], "repeats": [*range(20), 99]}).astype(
+        {"prompt_id": "str"}
+    )
+    told = Answered(table)
+    assert dict(told) == dict(zip(ids, range(20), strict=True)) and len(told) == 20
+    assert [told.get(name, -1) for name in ("", "0", "zz", "longer than any of them", ids[3])] == [
+        -1,
+        0,
+        -1,
+        -1,
+        3,
+    ]
+    assert not Answered(table.head(0)) and Answered(table.head(0)).get("0", 0) == 0
 
 
 def test_a_budget_below_a_single_swap_game_says_so() -> None:

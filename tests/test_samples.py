@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
 from filled_prompts import deltas_of, filled, pairs_of, prompt_row, scored, suite_of
 
-from audit.records import PROMPTS, content_id
+from audit.records import PAIRS, PROMPTS, content_id
 from audit.samples import CELL, changed_in, chosen_pairs
 
 
@@ -130,7 +132,7 @@ def test_a_decision_has_changed_where_its_rate_moves_by_half() -> None:
     pairs, _ = frames(templates=2, names=1)
     moved = pairs.assign(delta=[1.0, -0.5, 0.49, 0.0, np.nan, -1.0], metric="selection_rate")
     other = pairs.assign(delta=9.0, metric="choice_logit")
-    assert changed_in(pd.concat([moved, other])) == set(pairs["pair_id"].iloc[[0, 1, 5]])
+    assert set(changed_in(pd.concat([moved, other]))) == set(pairs["pair_id"].iloc[[0, 1, 5]])
 
 
 def test_requested_pairs_are_added_once_and_change_no_sample() -> None:
@@ -177,3 +179,23 @@ def test_without_pairs_nothing_is_chosen() -> None:
     pairs, deltas = frames()
     assert not len(chosen(pairs.head(0), deltas))
     assert not len(chosen(pairs, deltas, axes=["culture"]))
+
+
+def test_choosing_makes_no_objects_of_the_words_of_every_pair() -> None:
+    count = 20_000
+    number = np.arange(count)
+    ids = [content_id(int(n)) for n in number]
+    pairs = PAIRS.frame(
+        pd.DataFrame({
+            "pair_id": ids, "axis": "gender", "arm": "swap", "template": [f"t{n % 20}" for n in number],
+            "cluster": "", "name": [f"n{n // 20 % 12}" for n in number], "stratum": [f"s{n // 720}" for n in number],
+            "group_a": "f", "group_b": [f"g{n // 240 % 3}" for n in number], "a": ids, "b": ids[::-1],
+        })
+    )  # fmt: skip
+    deltas = pairs[["pair_id"]].assign(metric="selection_rate", delta=np.sin(number))
+    chosen(pairs.head(100), deltas, changed=changed_in(deltas))
+    tracemalloc.start()
+    chosen(pairs, deltas, quotas=(4, 4, 20), changed=changed_in(deltas))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak / count < 160, "ids and words as Python's strings took 250 bytes a pair"
