@@ -78,10 +78,15 @@ def whole(path: Path) -> Iterator[Path]:
         _settle(path.parent)
 
 
+def half_written(folder: Path) -> list[Path]:
+    """What processes that were killed have left in `folder` under the names of `whole`."""
+    return sorted(folder.rglob(".*.part"))
+
+
 def sweep(folder: Path) -> None:
     """Takes away what processes that were killed have left half written in `folder`."""
     with told(folder):
-        for path in folder.rglob(".*.part"):
+        for path in half_written(folder):
             path.unlink(missing_ok=True)
 
 

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from audit.disk import LOCK, told, whole
+from audit.disk import LOCK, half_written, told, whole
 from audit.errors import AuditError, InputError
 from audit.machine import hardware, now, stamp, versions
 
@@ -30,6 +30,7 @@ SIGNATURES = tuple(f"{RECEIPT}.{ending}" for ending in ("sigstore.json", "sig", 
 """Names of a signature over the receipt, which lies beside it; a run with one of them counts as signed."""
 RENDERED = ("report.html", "report.pdf")
 """Made from the run after it ended, as is everything in `exports/`: covered by the receipt, not the manifest."""
+LEFT = "not part of the run, left half written by a command that was killed; `audit run` or `audit report` removes it"
 
 
 def _inside(name: str) -> str:
@@ -221,7 +222,8 @@ def verify(folder: Path) -> list[str]:
     if not (folder / MANIFEST).is_file():
         raise InputError(f"{folder}: this run is not finished, there is no manifest to compare with")
     late = _problems(folder, _receipt_files, is_late=True)
-    return sorted({*_plan_problems(folder), *_problems(folder, _manifest_files, is_late=False), *late})
+    left = (f"{path.relative_to(folder).as_posix()}: {LEFT}" for path in half_written(folder))
+    return sorted({*_plan_problems(folder), *_problems(folder, _manifest_files, is_late=False), *late, *left})
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -321,8 +323,11 @@ def _plan_problems(folder: Path) -> Iterator[str]:
 
 
 def _names(folder: Path) -> Iterator[str]:
-    """Every file of the run but the receipt and signatures over it, as paths with slashes, sorted."""
-    for path in sorted(folder.rglob("*")):
+    """Every file of the run but the receipt and signatures over it, as paths with slashes, sorted.
+
+    What a command that was killed left half written is none.
+    """
+    for path in sorted({*folder.rglob("*")} - {*half_written(folder)}):
         name = path.relative_to(folder).as_posix()
         if path.is_file() and name not in (RECEIPT, LOCK, *SIGNATURES) and not name.startswith(ANSWERS):
             yield name

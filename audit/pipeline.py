@@ -240,6 +240,7 @@ def plan(
 def rebuild(folder: Path) -> None:
     """Report and receipt from what lies in the run's folder, if that is as it was; needs no model."""
     with held(folder):
+        sweep(folder)
         evidence.require_unchanged(folder)
         _render(folder, pdf=True)
 

@@ -212,6 +212,20 @@ def test_the_report_is_made_again_byte_for_byte_without_the_model(
     assert {name: (folder / name).read_bytes() for name in before} == before
 
 
+def test_what_a_killed_command_left_half_written_is_named_and_holds_nobody_up(
+    command: Command, audited: tuple[Path, str]
+) -> None:
+    folder, _ = audited
+    left = folder / ".report.html.part"
+    left.write_text("<html", encoding="utf-8")
+    code, _, err = command("verify", folder)
+    assert code == 1 and f"{left.name}: not part of the run, left half written" in err
+    assert command("export", folder, "--format", "csv")[0] == 0
+    assert left.name not in (folder / "receipt.json").read_text(encoding="utf-8")
+    assert command("report", folder)[0] == 0
+    assert not left.exists() and command("verify", folder)[0] == 0
+
+
 def test_exports_go_into_the_run_and_under_its_receipt(command: Command, audited: tuple[Path, str]) -> None:
     folder, _ = audited
     code, out, _ = command("export", folder, "--format", "csv")
