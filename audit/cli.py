@@ -16,6 +16,7 @@ from audit.archive import evidence as evidences
 from audit.archive import history
 from audit.disk import refused
 from audit.errors import AuditError, IncompleteError, InputError
+from audit.machine import seldom_collected
 from audit.options import (
     Address,
     Asked,
@@ -71,7 +72,7 @@ app.command()(history)
 
 def main() -> None:
     """Runs the command line; an error raised on purpose is one message and its exit code, and so is a stop."""
-    with stoppable(_tell_stopped) as stop:
+    with seldom_collected(), stoppable(_tell_stopped) as stop:
         try:
             app()
         except BaseException as error:

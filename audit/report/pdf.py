@@ -15,6 +15,7 @@ from typing import Any
 
 from audit.disk import whole
 from audit.errors import AuditError
+from audit.machine import seldom_collected
 
 MISSING_PANGO = (
     "the PDF needs the Pango library: install it with `apt install libpango-1.0-0 libpangoft2-1.0-0` (Debian, Ubuntu), "
@@ -56,7 +57,7 @@ def _printed(
 ) -> tuple[bytes, list[str]]:
     """The PDF's bytes, and what WeasyPrint had to complain about."""
     moment = made_at.astimezone(UTC).replace(microsecond=0)
-    with _epoch(moment), _messages() as messages:
+    with _epoch(moment), _messages() as messages, seldom_collected():
         content = _bytes(weasyprint, html, moment, attachments)
     return content, messages
 
