@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Ids = tuple[int, ...]
-LEAST_SHARED = 8
-"""Tokens that rows of one tree have in common at least."""
+LEAST_SHARED = 3
+"""Tokens that rows of one tree have in common at least, the one that begins every text included."""
 ATTENTION = 4096
 """Tokens of a tree at which looking at each other costs as much as all else (about six times the width of a model)."""
 LEAST_ROOT, ROOT_STEP = 64, 32

@@ -242,11 +242,12 @@ def _collect_alone(folder: Path) -> None:
     from audit.asking import cache_file
     from audit.collect import collect
     from audit.job import prepare
+    from audit.machine import seldom_collected
 
-    job = prepare(str(folder / "suite.yaml"), model=f"hf:{folder / 'model'}")
-    prompts = job.expansion.prompts
-    found = collect(prompts, backend=job.backend, question=job.question, cache=cache_file())
-    _dump(_numbers(_by_template(prompts, found.responses)), folder / "alone.json")
+    with seldom_collected():  # as the command line does
+        job = prepare(str(folder / "suite.yaml"), model=f"hf:{folder / 'model'}")
+        found = collect(job.expansion.prompts, backend=job.backend, question=job.question, cache=cache_file())
+    _dump(_numbers(_by_template(job.expansion.prompts, found.responses)), folder / "alone.json")
 
 
 # ------------------------------------------------------------------ the other side
