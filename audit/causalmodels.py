@@ -188,7 +188,7 @@ class CausalLM:
                 lines.append(plan)
                 continue
             made = tuple(line_of(row, rows[some], one.place) for row in plan.rows)
-            lines.append(Inputs(lines=made, needs=plan.needs))
+            lines.append(Inputs(lines=made, needs=plan.needs, onward=plan.onward))
         return lines
 
     def _text_lines(self, prompts: Sequence[Prompt]) -> list[Inputs | Answer]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import exp
 
-from audit.continuations import OptionRows
+from audit.continuations import OptionRows, ended
 from audit.continued import At, log_probs
 from audit.passes import Loaded, Row, scored
 from audit.records import Answer
@@ -20,7 +21,7 @@ def chosen(
     budget: int,
     sources: Sequence[list[int]] = (),
 ) -> list[Answer]:
-    """One answer a plan: each option's score is the sum of the log-probabilities that its plan needs.
+    """One answer a plan: each option's score is the sum of the log-probabilities that its plan needs, if it ends there.
 
     With `sources` (one a plan) the rows of a plan are what a decoder is given beside the source.
     """
@@ -44,16 +45,21 @@ def _sums(
 ) -> Iterator[list[float]]:
     """For each plan the sums of its options; `rows` are those of all plans, one after the other."""
     sums = [[0.0] * options for _ in plans]
+    onward = [[0.0] * options for _ in plans]
     needs = [
-        [(at, need) for need in plan.needs if need.row == number]
+        [(at, need) for need in (*plan.needs, *plan.onward) if need.row == number]
         for at, plan in enumerate(plans)
         for number in range(len(plan.rows))
     ]
+    goes_on = [set(plan.onward) for plan in plans]
     wanted = [[(need.position, need.token) for _, need in some] for some in needs]
     for index, values in _values(loaded, rows, wanted, budget=budget):
         for (at, need), value in zip(needs[index], values, strict=True):
-            sums[at][need.option] += value
-    return iter(sums)
+            if need in goes_on[at]:
+                onward[at][need.option] += exp(value)
+            else:
+                sums[at][need.option] += value
+    return ([*map(ended, *both)] for both in zip(sums, onward, strict=True))
 
 
 def _values(

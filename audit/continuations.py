@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import log
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,10 +19,25 @@ class Need:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OptionRows:
-    """The distinct rows that score all options of one prompt; an option's score is the sum of its needs."""
+    """The distinct rows that score all options of one prompt.
+
+    An option's score is the sum of its `needs`, less the share with which the model goes on to another option: log p(1)
+    + log(1 - p(0 | 1)) where 10 is an option too, and written with two tokens.
+    """
 
     rows: tuple[tuple[int, ...], ...]
     needs: tuple[Need, ...]
+    onward: tuple[Need, ...] = ()
+    """The tokens with which a longer option goes on after an option that it begins with."""
+
+
+ROUNDING = 1e-6
+"""What is left of a probability of one in single precision is no more exact than this."""
+
+
+def ended(log_probability: float, onward: float) -> float:
+    """The log-probability of an option that does not go on; `onward` is the probability that it does."""
+    return log_probability + log(max(1.0 - onward, ROUNDING)) if onward else log_probability
 
 
 def option_rows(prompt: Sequence[int], joint: Sequence[Sequence[int]]) -> OptionRows | None:
@@ -43,7 +59,19 @@ def option_rows(prompt: Sequence[int], joint: Sequence[Sequence[int]]) -> Option
         needs += [
             Need(row=row, position=at - 1, token=ids[at], option=option) for at in range(start, len(ids))
         ]
-    return OptionRows(rows=tuple(rows), needs=tuple(needs))
+    return OptionRows(rows=tuple(rows), needs=tuple(needs), onward=tuple(_onward(joint, rows)))
+
+
+def _onward(joint: Sequence[Sequence[int]], rows: Sequence[tuple[int, ...]]) -> Iterator[Need]:
+    """For each option that others begin with, their next tokens, all of them read from one row."""
+    for option, ids in enumerate(map(tuple, joint)):
+        longer = {
+            other[len(ids)] for other in joint if len(other) > len(ids) and tuple(other[: len(ids)]) == ids
+        }
+        row = next((number for number, row in enumerate(rows) if row[: len(ids)] == ids), 0)
+        yield from (
+            Need(row=row, position=len(ids) - 1, token=token, option=option) for token in sorted(longer)
+        )
 
 
 def _common(one: Sequence[int], other: Sequence[int]) -> int:

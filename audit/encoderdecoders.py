@@ -138,7 +138,11 @@ class EncoderDecoder:
         return [
             plan
             if isinstance(plan, Answer)
-            else Inputs(lines=tuple(replace(line, target=row) for row in plan.rows), needs=plan.needs)
+            else Inputs(
+                lines=tuple(replace(line, target=row) for row in plan.rows),
+                needs=plan.needs,
+                onward=plan.onward,
+            )
             for line, plan in zip(lines, plans, strict=True)
         ]
 

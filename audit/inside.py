@@ -41,6 +41,8 @@ class Inputs:
     lines: tuple[Line, ...]
     needs: tuple[Need, ...] = ()
     """Empty for classifiers, whose score is made of the logits of their only line."""
+    onward: tuple[Need, ...] = ()
+    """Tokens with which an option would go on to a longer one; what they take is not its own."""
 
 
 class Opened(Protocol):

@@ -7,6 +7,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from audit.continuations import ROUNDING
 from audit.inside import Inputs, Line
 from audit.ondemand import OnDemand
 from audit.passes import Loaded, Row
@@ -129,20 +130,29 @@ class OpenedModel:
                     0, torch.tensor([homes[n] for n in some], device=values.device), values
                 )
             places: dict[tuple[int, int], int] = {}
-            cells = [
-                (
-                    places.setdefault((at, need.position), len(places)),
-                    need.token,
-                    homes[n] * self.columns + need.option,
-                )
-                for at, n in enumerate(some)
-                for need in inputs[homes[n]].needs
-                if homes.index(homes[n]) + need.row == n
-            ]
+            cells, onward = (
+                [
+                    (
+                        places.setdefault((at, need.position), len(places)),
+                        need.token,
+                        homes[n] * self.columns + need.option,
+                    )
+                    for at, n in enumerate(some)
+                    for need in needs[homes[n]]
+                    if homes.index(homes[n]) + need.row == n
+                ]
+                for needs in ([one.needs for one in inputs], [one.onward for one in inputs])
+            )
             logs = _precise(self.loaded.forward_at(given, list(places))).log_softmax(-1)
-        lines, tokens, columns = torch.tensor(cells, device=logs.device).T
         flat = torch.zeros(len(inputs) * self.columns, dtype=torch.double, device=logs.device)
-        return flat.index_add(0, columns, logs[lines, tokens].double()).view(len(inputs), self.columns)
+        if cells:
+            lines, tokens, columns = torch.tensor(cells, device=logs.device).T
+            flat = flat.index_add(0, columns, logs[lines, tokens].double())
+        if onward:
+            lines, tokens, columns = torch.tensor(onward, device=logs.device).T
+            gone = torch.zeros_like(flat).index_add(0, columns, logs[lines, tokens].double().exp())
+            flat = flat + (1 - gone).clamp(min=ROUNDING).log()
+        return flat.view(len(inputs), self.columns)
 
 
 def _precise(numbers: Tensor) -> Tensor:

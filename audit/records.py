@@ -118,8 +118,16 @@ class Question:
 
     @property
     def id(self) -> str:
-        """Content id: answers to another question are never reused."""
-        return content_id("question", self.kind, list(self.options), self.low, self.high, self.max_tokens)
+        """Content id: answers to another question, or of options that were not told apart as now, are never reused."""
+        words = self.options or (("1", "10") if self.kind == "rate" and self.high >= 10 else ())
+        ended = (
+            ["ended"]
+            if any(one != other and other.startswith(one) for one in words for other in words)
+            else []
+        )
+        return content_id(
+            "question", self.kind, list(self.options), self.low, self.high, self.max_tokens, *ended
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

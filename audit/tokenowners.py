@@ -54,7 +54,7 @@ def owned(
 
 def token_by_token(a: Inputs, b: Inputs) -> bool:
     """Whether two inputs differ in nothing but which tokens stand in the same places."""
-    same = len(a.lines) == len(b.lines) and a.needs == b.needs
+    same = len(a.lines) == len(b.lines) and (a.needs, a.onward) == (b.needs, b.onward)
     return same and all(
         (len(one.ids), one.types, one.target) == (len(other.ids), other.types, other.target)
         for one, other in zip(a.lines, b.lines, strict=True)

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from math import exp, fsum, isfinite, log
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.continuations import option_rows
+from audit.continuations import ROUNDING, ended, option_rows
 
 IDS = st.lists(st.integers(0, 4), min_size=1, max_size=6)
 
@@ -33,6 +36,33 @@ def test_options_without_a_token_of_their_own_or_without_a_beginning_cannot_be_s
     assert option_rows([1, 2], [[1, 2]]) is None
     assert option_rows([1, 2], [[3, 4]]) is None
     assert option_rows([], [[3]]) is None
+
+
+def test_an_option_that_others_begin_with_is_told_where_they_go_on() -> None:
+    plan = option_rows([1, 2], [[1, 2, 3], [1, 2, 3, 4], [1, 2, 3, 5, 6], [1, 2, 3, 5, 7], [1, 2, 9]])
+    assert plan is not None
+    assert {(need.position, need.token, need.option) for need in plan.onward} == {(2, 4, 0), (2, 5, 0)}
+    assert all(plan.rows[need.row][:3] == (1, 2, 3) for need in plan.onward)
+    assert ended(log(0.25), 0.8) == pytest.approx(log(0.05))
+    assert ended(-1.5, 0.0) == -1.5 and isfinite(ended(-1.5, 1.0))
+
+
+@given(st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=4), min_size=1, max_size=6, unique_by=tuple))
+def test_options_share_no_probability(options: list[list[int]]) -> None:
+    """Of a model that makes each of three tokens as likely as the others, always."""
+    plan = option_rows([9], [[9, *option] for option in options])
+    assert plan is not None
+    sums, onward = [0.0] * len(options), [0.0] * len(options)
+    for need in plan.needs:
+        sums[need.option] += log(1 / 3)
+    for need in plan.onward:
+        onward[need.option] += 1 / 3
+    found = [exp(ended(*one)) for one in zip(sums, onward, strict=True)]
+    assert fsum(found) <= 1 + 1e-5
+    texts = [tuple(option) for option in options]
+    for option, probability in zip(texts, found, strict=True):
+        further = {other[: len(option) + 1] for other in texts if other[: len(option)] == option != other}
+        assert probability == pytest.approx(3.0 ** -len(option) * max(1 - len(further) / 3, ROUNDING))
 
 
 @given(IDS, st.lists(IDS, min_size=1, max_size=5))

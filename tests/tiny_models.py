@@ -41,14 +41,19 @@ def wordpiece(*, mask: bool = True) -> Any:
     )
 
 
-def bytepairs(*, begins: bool = False, ends: bool = False, chat: bool = False, mask: bool = False) -> Any:
-    """A GPT-like tokenizer without a padding token; `begins` and `ends` with a special token where asked."""
+def bytepairs(
+    *, begins: bool = False, ends: bool = False, chat: bool = False, mask: bool = False, digits: bool = False
+) -> Any:
+    """A GPT-like tokenizer without a padding token; `begins` and `ends` with a special token, one a digit, if asked."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
     inner = Tokenizer(models.BPE())
-    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    parts: list[Any] = [pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    inner.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), *parts] if digits else parts
+    )
     inner.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     inner.train_from_iterator(

@@ -5,7 +5,7 @@ import math
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +91,21 @@ def option_log_prob(model: Any, tokenizer: Any, text: str, option: str) -> float
     return total
 
 
+def ended_log_prob(model: Any, tokenizer: Any, text: str, option: str, options: Sequence[str]) -> float:
+    """The same, less what goes on to another of the options: one row for each next token."""
+    import torch
+
+    ids = tokenizer(text + option)["input_ids"]
+    others = [tokenizer(text + other)["input_ids"] for other in options]
+    onward = {row[len(ids)] for row in others if len(row) > len(ids) and row[: len(ids)] == ids}
+    total = option_log_prob(model, tokenizer, text, option)
+    if not onward:
+        return total
+    with torch.no_grad():
+        last = model(torch.tensor([ids])).logits[0, -1].double().softmax(-1)
+    return total + math.log1p(-float(last[list(onward)].sum()))
+
+
 # ------------------------------------------------------------------ the numbers
 
 
@@ -116,9 +131,43 @@ def test_a_batch_of_options_scores_as_a_loop_over_tokens_does(
     answers = opened(made(architecture)).choose(PROMPTS, OPTIONS)
     model, tokenizer = plain(made(architecture), "AutoModelForCausalLM")
     for text, answer in zip(TEXTS, answers, strict=True):
-        expected = [option_log_prob(model, tokenizer, text, option) for option in OPTIONS]
+        expected = [ended_log_prob(model, tokenizer, text, option, OPTIONS) for option in OPTIONS]
         assert list(answer.scores) == list(OPTIONS)
         assert list(answer.scores.values()) == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("batch_tokens", [1, 10_000])
+def test_a_number_that_another_begins_with_does_not_get_the_others_share(
+    batch_tokens: int, tmp_path: Path
+) -> None:
+    """1 of the scale 0 to 100 is 1 and neither 10 to 19 nor 100, where a tokenizer writes digits one by one."""
+    folder = tiny_models.causal(tmp_path / "m", tokenizer=tiny_models.bytepairs(digits=True))
+    options = tuple(f" {number}" for number in range(101))
+    answers = opened(folder, batch_tokens=batch_tokens).choose(PROMPTS[:2], options)
+    model, tokenizer = plain(folder, "AutoModelForCausalLM")
+    assert len(tokenizer(" 100")["input_ids"]) == 4
+    for text, answer in zip(TEXTS, answers, strict=False):
+        for option in (" 0", " 1", " 7", " 10", " 11", " 99", " 100"):
+            expected = ended_log_prob(model, tokenizer, text, option, options)
+            assert answer.scores[option] == pytest.approx(expected, abs=1e-4)
+        assert answer.scores[" 1"] < option_log_prob(model, tokenizer, text, " 1") - 1e-4
+        assert answer.scores[" 100"] == pytest.approx(
+            option_log_prob(model, tokenizer, text, " 100"), abs=1e-4
+        )
+        assert math.fsum(map(math.exp, answer.scores.values())) <= 1 + 1e-6
+
+
+def test_the_score_that_gradients_are_of_is_that_of_the_answers_where_an_option_begins_another(
+    tmp_path: Path,
+) -> None:
+    folder = tiny_models.causal(tmp_path / "m", tokenizer=tiny_models.bytepairs(digits=True))
+    model = opened(folder)
+    question = Question(kind="choose", options=(" 1", " 10", " 2"), favourable=" 1")
+    (answer,) = model.choose(PROMPTS[1:2], question.options)
+    seen = model.opened(question, "choice_logit")
+    (score,) = seen.scores(seen.read(PROMPTS[1:2])).tolist()
+    others = math.log(math.exp(answer.scores[" 10"]) + math.exp(answer.scores[" 2"]))
+    assert score == pytest.approx(answer.scores[" 1"] - others, abs=1e-4)
 
 
 @pytest.mark.parametrize("batch_tokens", [1, 30, 10_000])
