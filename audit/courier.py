@@ -14,7 +14,7 @@ from audit.echoes import echo_body, likelihood, tried
 from audit.errors import AuditError, InputError
 from audit.faults import Fault, fault_of, wait_before
 from audit.flight import Tell, side_by_side
-from audit.forced import option_scores, separable
+from audit.forced import NOT_TOLD_APART, option_scores, separable
 from audit.ledger import Ledger
 from audit.limits import NOTHING, Exhausted, Pace, Purse, Use
 from audit.protocols import Ask
@@ -218,6 +218,9 @@ class Courier:
                 return Answer(scores=dict(reply.alternatives), tokens=tokens)
             choice = question.kind == "choose"
             scores = option_scores(reply.alternatives, options_of(question), all_of_them=choice)
+            if scores is not None and not scores:
+                self.ledger.note_failed()
+                return Answer(error=NOT_TOLD_APART, tokens=tokens, final=True)
             text = None if scores is not None else reply.text or ""
             return Answer(scores=scores, text=text, tokens=tokens)
         withheld = _withheld(reply, longest(question, manner))

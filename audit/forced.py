@@ -15,15 +15,21 @@ LONGEST_GAP = 12
 SHORTEST_BEGINNING = 3
 """Letters of an option that a first token needs to stand for it, unless it is the whole option."""
 
+NOT_TOLD_APART = (
+    "likely first tokens begin several options, or one of them too briefly to be sure; with `log_probabilities: never` "
+    "answers are read from words"
+)
+UNCLEAR = 0.01
+"""Share of the told probability of a scale's numbers at which tokens may begin several of them, at most."""
 ROUNDING = 1e-6
 """Log-probabilities in single precision are no more exact than this, so what they leave is not either."""
 
 
 def separable(options: Sequence[str]) -> bool:
-    """Whether a first token can tell the options apart: none of them begins another (as 1 begins 10)."""
+    """Whether a first token can tell options apart: none begins another (as 1 begins 10), or with a mark (as -1)."""
     plain = [_plain(option) for option in options]
     return len(plain) > 1 and all(
-        bool(one) and not other.startswith(one)
+        one[:1].isalnum() and not other.startswith(one)
         for place, one in enumerate(plain)
         for number, other in enumerate(plain)
         if place != number
@@ -79,26 +85,40 @@ def option_scores(
     """Log-probability of each option from the likeliest first tokens; None where no option is among them.
 
     Probabilities of all tokens that mean one option and no other are added up ("Yes", " yes"). An option that is not
-    among them gets the most it can have: the smallest that was told, or what all told ones leave, whichever is less;
-    without `all_of_them` it gets no score.
+    among them gets the most it can have: the smallest that was told, or what all told ones leave, whichever is less,
+    and what told tokens may begin it; without `all_of_them` it gets no score. Empty where such tokens ("Re" of Reject,
+    "Strong" of several) might make another option the likeliest, or without `all_of_them` are more than UNCLEAR of all.
     """
-    sums = dict.fromkeys(options, 0.0)
-    for token, log_probability in alternatives:
-        meant = _meant(token, options)
-        if meant is not None and log_probability <= 0.0:
-            sums[meant] += math.exp(log_probability)
+    told = [(_plain(token), math.exp(min(value, 0.0))) for token, value in alternatives]
+    meant = [(_meant(word, options), share) for word, share in told]
+    sums = {option: math.fsum(share for one, share in meant if one == option) for option in options}
     if not any(sums.values()):
         return None
+    unclear = [
+        (word, share) for (word, share), (one, _) in zip(told, meant, strict=True) if word and one is None
+    ]
+    may_be = {
+        option: math.fsum(share for word, share in unclear if _plain(option).startswith(word))
+        for option in options
+    }
+    best = max(options, key=sums.__getitem__)
+    if any(
+        sums[option] + may_be[option] >= sums[best] for option in options if may_be[option] and option != best
+    ):
+        return {}
     if not all_of_them:
-        return {option: math.log(value) for option, value in sums.items() if value > 0}
-    told = [math.exp(min(value, 0.0)) for _, value in alternatives]
-    left = min(min(told), max(1.0 - math.fsum(told), ROUNDING))
-    return {option: math.log(value if value > 0 else left) for option, value in sums.items()}
+        lost = math.fsum(
+            share for word, share in unclear if any(_plain(option).startswith(word) for option in options)
+        )
+        shares = {option: math.log(value) for option, value in sums.items() if value > 0}
+        return shares if lost <= UNCLEAR * (lost + math.fsum(sums.values())) else {}
+    known = [share for _, share in told if share > 0]
+    left = min(min(known), max(1.0 - math.fsum(known), ROUNDING))
+    return {option: math.log(value if value > 0 else left + may_be[option]) for option, value in sums.items()}
 
 
-def _meant(token: str, options: Sequence[str]) -> str | None:
+def _meant(word: str, options: Sequence[str]) -> str | None:
     """The option that a first token stands for: it is the option, or the beginning of this one alone."""
-    word = _plain(token)
     if not word:
         return None
     whole = [option for option in options if _plain(option) == word]

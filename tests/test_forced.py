@@ -52,7 +52,7 @@ def test_turning_twice_gives_the_prompt_again() -> None:
 
 @pytest.mark.parametrize(("options", "apart"), [
     (YES_NO, True), (("1", "2", "3"), True), (("1", "10"), False), (("No", "Not sure"), False), (("yes", "Yes"), False),
-    ((), False), (("one",), False),
+    ((), False), (("one",), False), (("-1", "0", "1"), False), (("(a)", "(b)"), False), (("A", "B"), True),
 ])  # fmt: skip
 def test_options_are_separable_when_none_begins_another(options: tuple[str, ...], apart: bool) -> None:
     assert separable(options) is apart
@@ -79,6 +79,42 @@ def test_an_option_that_is_not_told_has_at_most_the_smallest_told_and_what_is_le
     assert scores is not None and math.exp(scores[" No"]) == pytest.approx(0.1)
     scores = option_scores([("Yes", math.log(0.6)), ("Maybe", math.log(0.01))], YES_NO)
     assert scores is not None and math.exp(scores[" No"]) == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize(("options", "told"), [
+    (("Hire", "Reject"), {"Re": 0.7, "Hire": 0.25, "I": 0.03}),
+    (("Strongly agree", "Agree", "Disagree", "Strongly disagree"), {"Strong": 0.9, "Agree": 0.05, "Dis": 0.04}),
+])  # fmt: skip
+def test_nothing_is_decided_by_tokens_that_leave_out_a_likelier_option(
+    options: tuple[str, ...], told: dict[str, float]
+) -> None:
+    scores = option_scores([(token, math.log(share)) for token, share in told.items()], options)
+    assert scores is not None and not scores
+
+
+def test_what_is_unclear_but_too_little_to_change_the_decision_is_what_the_other_option_can_have_at_most() -> (
+    None
+):
+    told = [("Hire", math.log(0.7)), ("Re", math.log(0.2)), ("The", math.log(0.05))]
+    scores = option_scores(told, ("Hire", "Reject"))
+    assert scores is not None
+    assert math.exp(scores["Hire"]) == pytest.approx(0.7)
+    assert math.exp(scores["Reject"]) == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize(("unclear", "readable"), [(0.2, False), (0.001, True)])
+def test_numbers_of_a_scale_are_read_where_nearly_all_of_it_is_clear(unclear: float, readable: bool) -> None:
+    told = [("2", math.log(0.5)), ("3", math.log(0.25)), ("fiv", math.log(unclear))]
+    scores = option_scores(told, ("2", "3", "five", "fivefold"), all_of_them=False)
+    assert scores is not None and bool(scores) is readable
+
+
+@pytest.mark.parametrize("least", [-9999.0, -math.inf])
+def test_a_token_that_is_told_to_be_impossible_makes_no_answer_unreadable(least: float) -> None:
+    scores = option_scores([("Yes", -0.0001), ("Sure", least)], YES_NO)
+    assert scores is not None and scores[" Yes"] == pytest.approx(-0.0001)
+    assert -14 < scores[" No"] < -9
+    assert option_scores([("Yes", least), ("Sure", -0.1)], YES_NO) is None
 
 
 def test_without_any_option_there_are_no_scores() -> None:
