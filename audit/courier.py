@@ -296,7 +296,7 @@ class Courier:
 
     def _advice(self, fault: Fault) -> str:
         """What to look at when a server lets nobody in."""
-        if "answered 404" in fault.reason:
+        if any(f"answered {status}" in fault.reason for status in (404, 405, 410)):
             return "check the model's name, the url (most end in /v1) and the mode"
         if self.terms.key:
             return "check the key"
@@ -306,12 +306,11 @@ class Courier:
         """The record of a question without an answer; too many of them end the asking."""
         ledger = self.ledger
         ledger.note_failed()
-        if fault.kind == "prompt":
-            if not ledger.heard:
-                self._refusals.append(fault.reason)
-            if len(self._refusals) >= IN_A_ROW and len(set(self._refusals)) == 1 and not ledger.heard:
+        if fault.kind == "prompt" and not ledger.heard:
+            self._refusals.append(fault.reason)
+            if len(self._refusals) >= IN_A_ROW and len(set(self._refusals)) == 1:
                 raise InputError(f"{self.terms.url}: refuses every question: {fault.reason}")
-        else:
+        if not fault.final:
             ledger.in_a_row += 1
             if fault.kind == "spent":
                 ledger.stopped = fault.reason
@@ -320,7 +319,7 @@ class Courier:
                     f"{ledger.in_a_row} questions in a row got no answer, the last one: {fault.reason}"
                 )
         times = f" (asked {attempts} times)" if attempts > 1 else ""
-        return Answer(error=fault.reason + times, final=fault.kind == "prompt")
+        return Answer(error=fault.reason + times, final=fault.final)
 
 
 def _withheld(reply: Reply, limit: int) -> str:

@@ -21,10 +21,24 @@ LONGEST_WAIT_S = 60.0
 LONGEST_TOLD_WAIT_S = 600.0
 """A server that wants a longer pause gets no further question for this prompt."""
 WORTH_ANOTHER = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
-HOPELESS = frozenset({401, 403, 404})
+HOPELESS = frozenset({401, 403, 404, 405, 410})
 REFUSING = frozenset({400, 403, 422})
+OF_PROMPTS = frozenset({400, 413, 422})
+"""Statuses with which servers refuse single prompts."""
 UNHEARD = frozenset({"ConnectError", "ConnectTimeout"})
-NO_MONEY = ("insufficient_quota", "billing_hard_limit_reached")
+OF_MONEY = frozenset({400, 403, 429})
+"""Statuses that may mean an empty account, besides 402, which always does."""
+NO_MONEY = re.compile(
+    r"\b(insufficient_(quota|balance|credits?|funds)|billing_(not_active|hard_limit_reached|error))\b"
+)
+"""Codes of an empty account; a server that is only busy has others."""
+BEGINS_NO_MONEY = re.compile(
+    r"(your )?(credit balance is too low|insufficient (balance|credits?|funds))", re.I
+)
+POLICY = re.compile(
+    r"\b(content_filter|content_policy(_violation)?|moderation_blocked|flagged_input|Content violates)\b"
+)
+"""With these a server says that it does not want to read a prompt."""
 KEYS = ("max_tokens", "max_completion_tokens", "top_logprobs", "logprobs", "temperature", "seed")
 """Keys of a request that some servers do not take."""
 REFUSES = (
@@ -32,8 +46,8 @@ REFUSES = (
 )
 
 Kind = Literal["prompt", "server", "unheard", "hopeless", "spent"]
-"""prompt: about this prompt. server: it is in trouble. unheard: nobody answers. hopeless: no question has a chance.
-spent: the account is empty."""
+"""prompt: about this prompt. server: about the server, or unknown. unheard: nobody answers. hopeless: no question has a
+chance. spent: the account is empty."""
 
 
 class TooLong(Exception):
@@ -51,6 +65,11 @@ class Fault:
     """How long the server wants us to wait; 0 where it does not say."""
     key: str = ""
     """The key of the request that the server does not take."""
+
+    @property
+    def final(self) -> bool:
+        """Whether it lies in the prompt alone, so that the same question has no chance later either."""
+        return self.kind == "prompt" and not self.key
 
 
 def fault_of(error: BaseException, *, timeout_s: float) -> Fault:
@@ -76,7 +95,7 @@ def fault_of(error: BaseException, *, timeout_s: float) -> Fault:
             reason=f"the connection failed: {told}", kind="unheard" if unheard else "server", again=True
         )
     told = " ".join(str(error).split())[:200] or "no reason given"
-    return Fault(reason=f"{type(error).__name__}: {told}", kind="prompt")
+    return Fault(reason=f"{type(error).__name__}: {told}", kind="server")
 
 
 def _by_status(error: APIStatusError) -> Fault:
@@ -89,14 +108,22 @@ def _by_status(error: APIStatusError) -> Fault:
     told = told_error(document)
     reason = f"the server answered {status}" + (f": {told}" if told else "")
     wait_s = told_wait_s(error.response.headers)
-    if status == 429 and any(word in json.dumps(document) for word in NO_MONEY):
+    if _is_spent(status, document, told):
         return Fault(reason=reason, kind="spent")
     key = _refused_key(document, told) if status in REFUSING else ""
-    if status in HOPELESS and not key:
+    if status in OF_PROMPTS or key or (status == 403 and POLICY.search(json.dumps(document))):
+        return Fault(reason=reason, kind="prompt", key=key)
+    if status in HOPELESS:
         return Fault(reason=reason, kind="hopeless")
-    if status in WORTH_ANOTHER or status >= 500:
-        return Fault(reason=reason, kind="server", again=wait_s <= LONGEST_TOLD_WAIT_S, wait_s=wait_s)
-    return Fault(reason=reason, kind="prompt", key=key)
+    again = (status in WORTH_ANOTHER or status >= 500) and wait_s <= LONGEST_TOLD_WAIT_S
+    return Fault(reason=reason, kind="server", again=again, wait_s=wait_s)
+
+
+def _is_spent(status: int, document: object, told: str) -> bool:
+    """Whether the server says that the account is empty."""
+    if status in OF_MONEY:
+        return bool(NO_MONEY.search(json.dumps(document)) or BEGINS_NO_MONEY.match(told))
+    return status == 402
 
 
 def _refused_key(document: object, told: str) -> str:

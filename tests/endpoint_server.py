@@ -46,6 +46,8 @@ class Behaviour:
     status: int = 200
     needs_key: str = ""
     fails: Callable[[int], str] = lambda number: ""
+    instead: Callable[[dict[str, Any], int], tuple[int, Any] | None] = lambda body, number: None
+    """Status and document that are sent in place of an answer."""
     says: Callable[[dict[str, Any], int], str] = lambda body, number: f"{asked(body)} {body.get('seed')}"
     tells: Callable[[str], list[tuple[str, float]]] = lambda prompt: alternatives(prompt)
     """Likeliest first tokens after a prompt."""
@@ -150,6 +152,8 @@ class Server:
         self, path: str, headers: dict[str, str], body: dict[str, Any], number: int
     ) -> tuple[int, Any]:
         told = self.behaviour
+        if (other := told.instead(body, number)) is not None:
+            return other
         if told.needs_key and headers.get("authorization") != f"Bearer {told.needs_key}":
             return 401, {"error": {"message": f"Incorrect API key provided: {headers.get('authorization')}"}}
         if told.status != 200:

@@ -34,8 +34,43 @@ def test_a_refusal_is_not_asked_again(code: int, kind: str) -> None:
     assert not fault.again and fault.kind == kind and fault.reason == f"the server answered {code}"
 
 
-def test_an_empty_account_ends_the_asking() -> None:
-    assert status(429, {"error": {"message": "no quota", "code": "insufficient_quota"}}).kind == "spent"
+@pytest.mark.parametrize(("code", "document"), [
+    (402, None), (402, {"error": {"message": "Insufficient Balance"}}),
+    (429, {"error": {"message": "no quota", "code": "insufficient_quota"}}),
+    (429, {"error": {"message": "not active", "type": "billing_not_active"}}),
+    (403, {"error": {"message": "no", "code": "insufficient_balance"}}),
+    (400, {"error": {"message": "Your credit balance is too low to access the API", "code": None}}),
+])  # fmt: skip
+def test_an_empty_account_ends_the_asking(code: int, document: Any) -> None:
+    fault = status(code, document)
+    assert (fault.kind, fault.again, fault.final) == ("spent", False, False)
+
+
+@pytest.mark.parametrize(("code", "message"), [
+    (429, "You exceeded your current quota of requests a minute"),
+    (400, "the prompt 'her credit balance is too low' is too long"),
+    (403, "Your key has insufficient scopes"),
+])  # fmt: skip
+def test_other_refusals_say_nothing_of_the_account(code: int, message: str) -> None:
+    assert status(code, {"error": {"message": message}}).kind != "spent"
+
+
+@pytest.mark.parametrize(("code", "document", "final"), [
+    (400, None, True), (413, None, True), (422, None, True),
+    (400, {"error": {"message": "no", "code": "content_filter"}}, True),
+    (403, {"error": {"message": "no", "code": "content_policy_violation"}}, True),
+    (403, {"error": {"message": "no", "metadata": {"flagged_input": "…"}}}, True),
+    (403, None, False), (404, None, False), (405, None, False), (410, None, False), (415, None, False),
+    (304, None, False), (451, None, False), (499, None, False), (500, None, False),
+    (400, {"error": {"message": "not supported", "param": "seed"}}, False),
+])  # fmt: skip
+def test_only_what_lies_in_the_prompt_is_final(code: int, document: Any, final: bool) -> None:
+    assert status(code, document).final is final
+
+
+def test_an_unknown_error_on_this_side_is_not_final_and_not_repeated_at_once() -> None:
+    fault = fault_of(RuntimeError("odd"), timeout_s=5)
+    assert (fault.kind, fault.again, fault.final) == ("server", False, False)
 
 
 def test_timeouts_connections_and_bodies_without_end_are_worth_another_request() -> None:
