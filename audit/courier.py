@@ -124,7 +124,7 @@ class Courier:
             except AuditError:
                 raise
             except Exception as error:
-                fault = self._fault(error)
+                fault = fault_of(error, timeout_s=self.terms.timeout_s, key=self.terms.key)
                 if self._changed(fault, body, manner):
                     continue
                 attempt += 1
@@ -242,12 +242,6 @@ class Courier:
         if not self._settled:
             self._settled = True
             self.ledger.note_manner(alternatives=self.manner.alternatives)
-
-    def _fault(self, error: Exception) -> Fault:
-        """What went wrong, without the key in it."""
-        fault = fault_of(error, timeout_s=self.terms.timeout_s)
-        key = self.terms.key
-        return replace(fault, reason=fault.reason.replace(key, "[key]")) if key else fault
 
     def _changed(self, fault: Fault, body: Mapping[str, Any], manner: Manner) -> bool:
         """Whether the request is to be sent in another way, because the server does not take one of its keys."""

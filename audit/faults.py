@@ -6,7 +6,7 @@ import json
 import random
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Literal
@@ -20,6 +20,7 @@ FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 60.0
 LONGEST_TOLD_WAIT_S = 600.0
 """A server that wants a longer pause gets no further question for this prompt."""
+LONGEST_REASON = 240
 WORTH_ANOTHER = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
 HOPELESS = frozenset({401, 403, 404, 405, 410})
 REFUSING = frozenset({400, 403, 422})
@@ -72,8 +73,24 @@ class Fault:
         return self.kind == "prompt" and not self.key
 
 
-def fault_of(error: BaseException, *, timeout_s: float) -> Fault:
-    """What an error of the client, or of reading the reply, means."""
+def fault_of(error: BaseException, *, timeout_s: float, key: str = "") -> Fault:
+    """What an error of the client, or of reading the reply, means; its reason is one line without the `key`."""
+    fault = _whole(error, timeout_s=timeout_s)
+    return replace(fault, reason=" ".join(without(fault.reason, key).split())[:LONGEST_REASON])
+
+
+def without(text: str, key: str) -> str:
+    """The text with [key] in place of the key, as it is or as it stands in quotes."""
+    if not key:
+        return text
+    forms = {key, repr(key)[1:-1], json.dumps(key)[1:-1], repr(repr(key))[2:-2]}
+    for form in sorted(forms, key=len, reverse=True):
+        text = text.replace(form, "[key]")
+    return text
+
+
+def _whole(error: BaseException, *, timeout_s: float) -> Fault:
+    """What an error means, with all that was told of it."""
     import openai
 
     if isinstance(error, Unreadable):
@@ -89,12 +106,12 @@ def fault_of(error: BaseException, *, timeout_s: float) -> Fault:
         return Fault(reason=f"no answer within {timeout_s:g} s", kind="server", again=True)
     if isinstance(error, openai.APIConnectionError):
         cause = error.__cause__
-        told = " ".join(str(cause or error).split())[:200] or type(cause or error).__name__
+        told = str(cause or error).strip() or type(cause or error).__name__
         unheard = type(cause).__name__ in UNHEARD
         return Fault(
             reason=f"the connection failed: {told}", kind="unheard" if unheard else "server", again=True
         )
-    told = " ".join(str(error).split())[:200] or "no reason given"
+    told = str(error).strip() or "no reason given"
     return Fault(reason=f"{type(error).__name__}: {told}", kind="server")
 
 
@@ -110,7 +127,7 @@ def _by_status(error: APIStatusError) -> Fault:
     wait_s = told_wait_s(error.response.headers)
     if _is_spent(status, document, told):
         return Fault(reason=reason, kind="spent")
-    key = _refused_key(document, told) if status in REFUSING else ""
+    key = _refused_key(document, told[:LONGEST_REASON]) if status in REFUSING else ""
     if status in OF_PROMPTS or key or (status == 403 and POLICY.search(json.dumps(document))):
         return Fault(reason=reason, kind="prompt", key=key)
     if status in HOPELESS:

@@ -142,13 +142,13 @@ def read_reply(content: bytes) -> Reply:
 
 
 def told_error(document: object) -> str:
-    """The message of an error object of a server, in one line; empty where there is none."""
+    """The message of an error object of a server, whole; empty where there is none. It may hold the key."""
     if not isinstance(document, Mapping):
         return ""
     error = document.get("error", document.get("detail", document.get("message")))
     if isinstance(error, Mapping):
         error = error.get("message") or error.get("type") or error.get("code")
-    return " ".join(str(error).split())[:200] if error else ""
+    return str(error).strip() if error else ""
 
 
 def _text(choice: Mapping[str, Any]) -> str | None:

@@ -73,6 +73,26 @@ def test_an_unknown_error_on_this_side_is_not_final_and_not_repeated_at_once() -
     assert (fault.kind, fault.again, fault.final) == ("server", False, False)
 
 
+KEY = "sk-A1b2'C3d4\\E5f6"
+"""With characters that are written otherwise in quotes."""
+
+
+@pytest.mark.parametrize("form", [KEY, repr(KEY), json.dumps(KEY), repr(KEY.encode()), repr([repr(KEY)])])
+@pytest.mark.parametrize("before", [0, 150, 190, 230, 1000])
+def test_a_key_is_hidden_before_what_was_told_is_shortened(form: str, before: int) -> None:
+    told = "told " * (before // 5) + form
+    response = httpx2.Response(401, json={"error": {"message": told}}, request=REQUEST)
+    errors = (
+        openai.APIStatusError("told", response=response, body=None),
+        openai.APIConnectionError(message=told, request=REQUEST),
+        RuntimeError(told),
+        Unreadable(told),
+    )
+    for error in errors:
+        reason = fault_of(error, timeout_s=5, key=KEY).reason
+        assert "sk-A" not in reason and "E5f6" not in reason and len(reason) <= 240
+
+
 def test_timeouts_connections_and_bodies_without_end_are_worth_another_request() -> None:
     lost = openai.APIConnectionError(request=REQUEST)
     lost.__cause__ = httpx2.ReadError("reset by peer")

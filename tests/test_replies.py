@@ -60,7 +60,7 @@ def test_whole_numbers_of_a_scale_are_options_and_other_scales_have_none() -> No
 @pytest.mark.parametrize(("sent", "reason"), [
     (b"", "empty"), (b"  \n", "empty"), (b"{\"choices\": [", "no JSON"), (b"<html>", "no JSON"), (b"[1]", "no object"),
     (b"{}", "without choices"), (b"{\"choices\": []}", "without choices"), (b"{\"choices\": 3}", "without choices"),
-    (b"{\"error\": {\"message\": \"too\\n busy\"}}", "an error as an answer: too busy"), (b"[" * 100_000, "no JSON"),
+    (b"{\"error\": {\"message\": \"too\\n busy\"}}", "an error as an answer: too\n busy"), (b"[" * 100_000, "no JSON"),
 ])  # fmt: skip
 def test_what_is_no_answer_is_told_as_such(sent: bytes, reason: str) -> None:
     with pytest.raises(Unreadable, match=reason):

@@ -138,16 +138,17 @@ class Endpoint(Document):
         return name, _checked(url, str(self.path))
 
     def secret(self, url: str) -> str:
-        """The key from the environment; InputError where a variable is named that is not set."""
+        """The key from the environment; InputError where a variable is named that is not set, or holds no key."""
         if self.key is not None:
             value = os.environ.get(self.key, "").strip()
             if not value:
                 raise InputError(
                     f"the environment variable {self.key}, which the model file names, is not set"
                 )
-            return value
-        usual = os.environ.get(USUAL_KEY, "").strip()
-        return usual if urlsplit(url).scheme == "https" or _is_here(urlsplit(url)) else ""
+            return _sendable(value, self.key)
+        if urlsplit(url).scheme != "https" and not _is_here(urlsplit(url)):
+            return ""
+        return _sendable(os.environ.get(USUAL_KEY, "").strip(), USUAL_KEY)
 
 
 class Server:
@@ -247,6 +248,15 @@ def _checked(url: str, place: str) -> str:
             "environment variable that 'key' names"
         )
     return url.rstrip("/")
+
+
+def _sendable(key: str, variable: str) -> str:
+    """The key; InputError where a header cannot hold it, which does not show it."""
+    if re.fullmatch(r"[!-~]*", key) is None:
+        raise InputError(
+            f"the environment variable {variable} holds white space or a character that is not ASCII, which no key has"
+        )
+    return key
 
 
 def _is_here(url: SplitResult) -> bool:

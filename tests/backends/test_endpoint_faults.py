@@ -71,3 +71,49 @@ def test_a_prompt_that_is_refused_by_policy_is_final_and_the_others_are_asked() 
         got = answers(opened(server, max_parallel=1), words(6))
         assert [answer.final for answer in got] == [False, False, False, True, False, False]
         assert len(server.log.bodies) == 6
+
+
+# ---------------------------------------------------------------- what is told of it
+
+KEY = "sk-" + "A1b2C3d4" * 6
+
+
+def parts_of(key: str) -> list[str]:
+    """Pieces of a key that nobody may read."""
+    return [key[at : at + 8] for at in range(3, len(key) - 8, 8)]
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 500])
+def test_a_key_that_a_server_gives_back_late_in_its_message_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setenv("MY_KEY", KEY)
+    document = refusal("See the manual. " * 11 + "Token received: " + KEY)
+    with serving(instead=lambda _, number: (status, document) if number else None) as server:
+        backend = opened(server, key="MY_KEY", retries=0, max_parallel=1)
+        got = gather(backend, words(4), tmp_path / "answers.sqlite")
+        assert got.failed == 3 and "Token received: [key]" in got.responses["error"].max()
+        (tmp_path / "facts.json").write_text(repr([backend.facts(), got.responses.to_csv()]))
+    for path in tmp_path.iterdir():
+        assert not [part for part in parts_of(KEY) if part.encode() in path.read_bytes()]
+
+
+@pytest.mark.parametrize("value", ["sk-SECRET1\nsk-SECRET2", "sk-SECRETö1", "sk-SEC RET", "sk-SECRET\x07"])
+@pytest.mark.parametrize("variable", ["MY_KEY", "OPENAI_API_KEY"])
+def test_a_key_that_no_header_can_hold_is_told_at_once_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, value: str, variable: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    named = {"key": variable} if variable == "MY_KEY" else {}
+    with (
+        serving() as server,
+        pytest.raises(InputError, match=f"variable {variable} holds white space") as caught,
+    ):
+        answers(opened(server, **named), words(3))
+    assert caught.value.exit_code == 2 and "SEC" not in str(caught.value) and not server.log.bodies
+
+
+def test_a_line_end_after_a_key_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", "sk-SECRET\n")
+    with serving(needs_key="sk-SECRET") as server:
+        assert answers(opened(server, key="MY_KEY"), ["one"])[0].error is None
