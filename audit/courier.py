@@ -33,6 +33,7 @@ UNHEARD_ATTEMPTS = 3
 LOOK_AGAIN_S = 0.05
 GUESSED_SHARE = 0.3
 """Tokens that a request uses for each it could use at most, before the first answer tells."""
+FILTERED = "the server's content filter withheld the answer"
 PATHS = {"chat": "/chat/completions", "completions": "/completions"}
 
 
@@ -201,6 +202,8 @@ class Courier:
     def _read(self, reply: Reply, question: Question, manner: Manner) -> Answer | None:
         """The answer in a reply; None where the question has to be asked in another way."""
         tokens = reply.use.input_tokens if reply.use else UNKNOWN_TOKENS
+        if _is_filtered(reply, question, manner):
+            return self._withheld(reply, FILTERED, tokens)
         if question.kind == "likelihood":
             answer = likelihood(reply) if manner.echoes else tried(reply)
             self.ledger.note_answer(reply.model, reply.fingerprint)
@@ -223,12 +226,21 @@ class Courier:
                 return Answer(error=NOT_TOLD_APART, tokens=tokens, final=True)
             text = None if scores is not None else reply.text or ""
             return Answer(scores=scores, text=text, tokens=tokens)
-        withheld = _withheld(reply, longest(question, manner))
+        if reply.finish == "length" and not reply.text:
+            room = longest(question, manner)
+            return self._withheld(
+                reply, f"the answer reached its end of {room} tokens before its first word", tokens
+            )
+        if reply.text is None:
+            raise Unreadable("the server sent an answer without a text")
         self.ledger.note_answer(reply.model, reply.fingerprint)
-        if withheld:
-            self.ledger.note_failed()
-            return Answer(error=withheld, tokens=tokens, final=True)
         return Answer(text=reply.text, tokens=tokens)
+
+    def _withheld(self, reply: Reply, reason: str, tokens: int) -> Answer:
+        """The record of a reply that holds no answer and never will."""
+        self.ledger.note_answer(reply.model, reply.fingerprint)
+        self.ledger.note_failed()
+        return Answer(error=reason, tokens=tokens, final=True)
 
     def _settle(self, alternatives: int, what: str) -> None:
         """Ask for other log-probabilities from now on, and say so."""
@@ -316,14 +328,10 @@ class Courier:
         return Answer(error=fault.reason + times, final=fault.final)
 
 
-def _withheld(reply: Reply, limit: int) -> str:
-    """Why a reply without words is no answer; empty where it is one, Unreadable where to ask again may help."""
-    if reply.text:
-        return ""
-    if reply.finish == "content_filter":
-        return "the server's content filter withheld the answer"
-    if reply.finish == "length":
-        return f"the answer reached its end of {limit} tokens before its first word"
-    if reply.text is None:
-        raise Unreadable("the server sent an answer without a text")
-    return ""
+def _is_filtered(reply: Reply, question: Question, manner: Manner) -> bool:
+    """Whether a content filter left nothing of what was asked for."""
+    if reply.finish != "content_filter":
+        return False
+    if question.kind == "likelihood":
+        return not reply.echoed
+    return not (reply.alternatives if manner.alternatives else reply.text)

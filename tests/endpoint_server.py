@@ -55,6 +55,8 @@ class Behaviour:
     """How given texts are scored: "" not at all, "plain", "begun" with a token before every text, "hidden" likewise but
     not shown, "shifted" by one place, "gaps" where tokens have none, "uncounted" without the number of tokens."""
     finish: str = "stop"
+    withholds: Callable[[dict[str, Any]], bool] = lambda body: False
+    """Whether a content filter leaves nothing of the answer."""
     model: str = ""
     fingerprint: str = "fp_1"
 
@@ -205,13 +207,14 @@ async def _send(
 
 def reply(body: dict[str, Any], told: Behaviour, number: int, *, chat: bool) -> dict[str, Any]:
     """An answer in the form of the interface."""
-    if told.echo:
+    withheld = told.withholds(body)
+    if told.echo and not withheld:
         return echoed(body, told)
-    text = told.says(body, number)
-    choice: dict[str, Any] = {"index": 0, "finish_reason": told.finish}
+    text = "" if withheld else told.says(body, number)
+    choice: dict[str, Any] = {"index": 0, "finish_reason": "content_filter" if withheld else told.finish}
     choice |= {"message": {"role": "assistant", "content": text}} if chat else {"text": text}
     wanted = body.get("top_logprobs", 0) if chat else body.get("logprobs", 0)
-    if wanted and told.log_probabilities:
+    if wanted and told.log_probabilities and not withheld:
         rows = told.tells(asked(body))[: min(wanted, told.log_probabilities)]
         if chat:
             told_rows = [{"token": token, "logprob": value} for token, value in rows]

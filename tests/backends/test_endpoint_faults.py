@@ -10,9 +10,10 @@ import pytest
 pytest.importorskip("openai")
 
 from endpoint_server import serving
-from test_endpoint import answers, asked, gather, opened, words
+from test_endpoint import CHOOSE, answers, asked, gather, opened, words
 
 from audit.errors import InputError
+from audit.records import Question
 
 
 @pytest.fixture(autouse=True)
@@ -71,6 +72,27 @@ def test_a_prompt_that_is_refused_by_policy_is_final_and_the_others_are_asked() 
         got = answers(opened(server, max_parallel=1), words(6))
         assert [answer.final for answer in got] == [False, False, False, True, False, False]
         assert len(server.log.bodies) == 6
+
+
+@pytest.mark.parametrize("mode", ["chat", "completions"])
+@pytest.mark.parametrize("filtered", [0, 3])
+def test_a_choice_that_a_content_filter_withholds_is_final_and_settles_nothing(
+    mode: str, filtered: int
+) -> None:
+    with serving(log_probabilities=20, withholds=lambda body: asked(body) == f"prompt {filtered}") as server:
+        backend = opened(server, mode=mode, max_parallel=2)
+        got = answers(backend, words(6), CHOOSE)
+        assert got[filtered].final and got[filtered].scores is None
+        assert got[filtered].error == "the server's content filter withheld the answer"
+        assert all(answer.scores for number, answer in enumerate(got) if number != filtered)
+        assert len(server.log.bodies) == 6 and backend.facts()["changed"] == []
+
+
+def test_a_text_whose_likelihood_a_content_filter_withholds_is_final() -> None:
+    with serving(echo="plain", withholds=lambda body: asked(body) == "prompt 2") as server:
+        got = answers(opened(server, mode="completions"), words(4), Question(kind="likelihood"))
+        assert [answer.final for answer in got] == [False, False, True, False]
+        assert got[2].error == "the server's content filter withheld the answer"
 
 
 # ---------------------------------------------------------------- what is told of it
