@@ -12,7 +12,7 @@ from uuid import uuid4
 from audit.client import Terms, open_client
 from audit.echoes import echo_body, likelihood, tried
 from audit.errors import AuditError, InputError
-from audit.faults import Fault, fault_of, wait_before
+from audit.faults import Fault, fault_of, used_by, wait_before
 from audit.flight import Tell, side_by_side
 from audit.forced import NOT_TOLD_APART, option_scores, separable
 from audit.ledger import Ledger
@@ -157,8 +157,8 @@ class Courier:
             reply = read_reply(await self._posted(body))
             used = reply.use or most
             return reply
-        except openai.APIStatusError:
-            used = Use(requests=1)
+        except openai.APIStatusError as error:
+            used = used_by(error, most)
             raise
         finally:
             self.purse.settle(reserved, used)

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Literal
 
-from audit.replies import Unreadable, told_error
+from audit.limits import Use
+from audit.replies import Unreadable, told_error, use_of
 
 if TYPE_CHECKING:
     from openai import APIStatusError
@@ -36,6 +37,8 @@ NO_MONEY = re.compile(
 BEGINS_NO_MONEY = re.compile(
     r"(your )?(credit balance is too low|insufficient (balance|credits?|funds))", re.I
 )
+GENERATED_NOTHING = frozenset(range(300, 500)) - {408, 499} | {529}
+"""Statuses of requests that were turned away. Behind 408, 499 and the other 5xx a model may have answered."""
 POLICY = re.compile(
     r"\b(content_filter|content_policy(_violation)?|moderation_blocked|flagged_input|Content violates)\b"
 )
@@ -117,11 +120,7 @@ def _whole(error: BaseException, *, timeout_s: float) -> Fault:
 
 def _by_status(error: APIStatusError) -> Fault:
     """What a status other than 200 means."""
-    status = error.status_code
-    try:
-        document = json.loads(error.response.content)
-    except (ValueError, RecursionError):
-        document = None
+    status, document = error.status_code, _document(error)
     told = told_error(document)
     reason = f"the server answered {status}" + (f": {told}" if told else "")
     wait_s = told_wait_s(error.response.headers)
@@ -134,6 +133,21 @@ def _by_status(error: APIStatusError) -> Fault:
         return Fault(reason=reason, kind="hopeless")
     again = (status in WORTH_ANOTHER or status >= 500) and wait_s <= LONGEST_TOLD_WAIT_S
     return Fault(reason=reason, kind="server", again=again, wait_s=wait_s)
+
+
+def used_by(error: APIStatusError, most: Use) -> Use:
+    """What a refused request used: what the server says, nothing if it was turned away, else the most it could."""
+    document = _document(error)
+    told = use_of(document.get("usage")) if isinstance(document, Mapping) else None
+    return told or (Use(requests=1) if error.status_code in GENERATED_NOTHING else most)
+
+
+def _document(error: APIStatusError) -> object:
+    """The JSON that came with a status; None where there is none."""
+    try:
+        return json.loads(error.response.content)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _is_spent(status: int, document: object, told: str) -> bool:

@@ -135,7 +135,7 @@ def read_reply(content: bytes) -> Reply:
         finish=str(choice.get("finish_reason") or ""),
         alternatives=_alternatives(choice.get("logprobs")),
         echoed=_echoed(choice.get("logprobs")),
-        use=_use(document.get("usage")),
+        use=use_of(document.get("usage")),
         model=_word(document.get("model")),
         fingerprint=_word(document.get("system_fingerprint")),
     )
@@ -198,8 +198,8 @@ def _pairs(rows: Sequence[tuple[object, object]]) -> tuple[tuple[str, float], ..
     )
 
 
-def _use(told: object) -> Use | None:
-    """What the server says that the request used."""
+def use_of(told: object) -> Use | None:
+    """What the server says that the request used; None where it does not."""
     if not isinstance(told, dict):
         return None
     counts = [told.get("prompt_tokens"), told.get("completion_tokens", 0)]

@@ -139,3 +139,38 @@ def test_a_line_end_after_a_key_is_left_out(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("MY_KEY", "sk-SECRET\n")
     with serving(needs_key="sk-SECRET") as server:
         assert answers(opened(server, key="MY_KEY"), ["one"])[0].error is None
+
+
+# ---------------------------------------------------------------- what it costs
+
+
+def told_tokens(backend: Any) -> int:
+    facts = backend.facts()
+    return int(facts["input_tokens"] + facts["output_tokens"])
+
+
+@pytest.mark.parametrize("status", [408, 499, 500, 502, 503, 504, 524])
+def test_a_request_that_a_gateway_gave_up_counts_as_the_most_it_may_have_used(status: int) -> None:
+    with serving(status=status) as server:
+        backend = opened(server, max_parallel=1, retries=0, budget={"tokens": 300})
+        got = answers(backend, words(12))
+        assert 0 < len(server.log.bodies) < 12 and 200 < told_tokens(backend) <= 300
+        assert backend.facts()["stopped"] == "the budget of 300 tokens is spent"
+        assert not [answer for answer in got if answer.final]
+
+
+@pytest.mark.parametrize("status", [400, 413, 429, 529])
+def test_a_request_that_was_turned_away_uses_no_tokens(status: int) -> None:
+    with serving(status=status) as server:
+        backend = opened(server, max_parallel=1, retries=0, budget={"tokens": 300})
+        answers(backend, words(12))
+        assert (len(server.log.bodies), told_tokens(backend)) == (12, 0)
+        assert backend.facts()["requests"] == 12
+
+
+def test_a_fault_that_tells_its_use_counts_as_that() -> None:
+    document = {**refusal("lost"), "usage": {"prompt_tokens": 3, "completion_tokens": 4}}
+    with serving(instead=lambda body, number: (504, document)) as server:
+        backend = opened(server, max_parallel=1, retries=0)
+        answers(backend, words(5))
+        assert told_tokens(backend) == 5 * 7
