@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from audit.errors import MissingExtra
+from audit.errors import InputError, MissingExtra
 from audit.faults import TooLong
 from audit.limits import Ceiling
 
@@ -64,6 +64,10 @@ def open_client(terms: Terms) -> AsyncOpenAI:
             response.stream = Counted(response.stream)
 
     most = terms.most_at_once
+    try:
+        httpx2.URL(terms.url)
+    except httpx2.InvalidURL as why:
+        raise InputError(f"'{terms.url}' is no address of a server: {why}") from None
     client = openai.AsyncOpenAI(
         api_key=terms.key or "none",
         base_url=terms.url,

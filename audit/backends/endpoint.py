@@ -239,15 +239,31 @@ class ScoringServer(Server):
 
 def _checked(url: str, place: str) -> str:
     """The address without a slash at its end; InputError where it is none, or holds a secret."""
-    told = urlsplit(url)
-    if told.scheme not in ("http", "https") or not told.hostname:
-        raise InputError(f"{place}: '{url}' is no address of a server; allowed: http://… or https://…")
+    try:
+        told = urlsplit(url)
+        right = told.scheme in ("http", "https") and url.isprintable() and _is_host(told)
+        right = right and told.port != 0
+    except ValueError:
+        right = False
+    if not right:
+        shown = re.split(r"[?#]", url)[0].rpartition("@")[2]
+        raise InputError(f"{place}: {shown!r} is no address of a server; allowed: http://… or https://…")
     if told.username is not None or told.password is not None or told.query or told.fragment:
         raise InputError(
             f"{place}: the url of {told.hostname} holds a user name, a query or a fragment; keys are read from the "
             "environment variable that 'key' names"
         )
     return url.rstrip("/")
+
+
+def _is_host(url: SplitResult) -> bool:
+    """Whether an address has the name or the number of a machine; ValueError too where it has none."""
+    host, place = url.hostname or "", url.netloc.rpartition("@")[2]
+    if place.startswith("["):
+        return ip_address(host).version == 6 and re.fullmatch(r"\[[^]]*\](:\d*)?", place) is not None
+    if re.fullmatch(r"[0-9.]+", host):
+        return ip_address(host).version == 4
+    return re.fullmatch(r"[\w.-]+", host.encode("idna").decode()) is not None
 
 
 def _sendable(key: str, variable: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 pytest.importorskip("openai")
 
 from endpoint_server import serving
+from small_suites import write_suite
 from test_endpoint import CHOOSE, answers, asked, gather, opened, words
 
 from audit.errors import InputError
@@ -174,3 +177,43 @@ def test_a_fault_that_tells_its_use_counts_as_that() -> None:
         backend = opened(server, max_parallel=1, retries=0)
         answers(backend, words(5))
         assert told_tokens(backend) == 5 * 7
+
+
+# ---------------------------------------------------------------- where it is
+
+
+@pytest.mark.parametrize("url", [
+    "http://[::1/v1", "http://[::1]x/v1", "http://[zz]/v1", "http://localhost:80a0/v1", "http://localhost:99999/v1",
+    "http://localhost:0/v1", "http://local host/v1", "http://a..b/v1", "http://<host>/v1", "http://256.1.1.1/v1",
+    "http://host/v1\x01", "http:///v1", "ftp://host/v1", "http://me:pw@[::1/v1", "http://me:pw@host:80a0/v1",
+    "me:pw@host/v1?key=pw",
+])  # fmt: skip
+def test_a_mistyped_url_is_one_sentence_that_shows_no_secret(url: str) -> None:
+    with pytest.raises(InputError, match="is no address of a server; allowed: http") as caught:
+        opened(url)
+    assert "pw" not in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", [
+    "http://[::1]:8000/v1", "http://127.0.0.1:80/v1", "https://a-b.c_d.example.org/v1", "http://bücher.example/v1",
+    "http://host.:80/v1", "http://host:/v1",
+])  # fmt: skip
+def test_addresses_of_every_form_are_taken(url: str) -> None:
+    assert opened(url).identity.settings["url"] in url
+
+
+def test_a_name_that_the_client_cannot_encode_is_told_before_anything_is_sent() -> None:
+    with pytest.raises(InputError, match="is no address of a server"):
+        answers(opened("http://\u2603.example/v1"), ["one"])
+
+
+@pytest.mark.parametrize("url", ["http://[::1/v1", "http://localhost:80a0/v1"])
+def test_a_command_with_a_mistyped_url_ends_with_2_and_writes_nothing(tmp_path: Path, url: str) -> None:
+    suite = write_suite(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    command = ["run", str(suite), "--model", f"endpoint:m@{url}", "-o", str(tmp_path / "runs")]
+    done = subprocess.run(
+        [sys.executable, "-m", "audit", *command], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1, done.stderr
+    assert sorted(tmp_path.iterdir()) == before
