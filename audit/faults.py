@@ -45,9 +45,21 @@ POLICY = re.compile(
 """With these a server says that it does not want to read a prompt."""
 KEYS = ("max_tokens", "max_completion_tokens", "top_logprobs", "logprobs", "temperature", "seed")
 """Keys of a request that some servers do not take."""
-REFUSES = (
-    "unsupported|not support|unexpected|unknown|unrecogni|not allowed|extra|at most|must be|invalid|less than"
+WORDS = frozenset({"temperature", "seed"})
+"""Keys that are words of the language too, and may be those of a prompt that is given back."""
+NAMING = (
+    r"""(?:^|['"`]|\bbody(?:\.| -> )|\b(?:parameters?|arguments?|fields?|keys?|value)(?: supplied)?:? )"""
 )
+"""What stands before a word that is the name of a key: nothing, a quotation mark, a path or its kind."""
+REFUSES = re.compile(
+    "unsupported|not support|unexpected|unknown|unrecogni|not allowed|not permitted|extra|at most|must be|invalid|"
+    "less than",
+    re.IGNORECASE,
+)
+TOO_LONG = re.compile(r"context.(length|window)|context_length_exceeded", re.IGNORECASE)
+"""Of a prompt, whatever keys are mentioned with it."""
+TOO_LARGE = re.compile(r"too (large|long|many|high)|exceed", re.IGNORECASE)
+"""Of the longest answer, whatever it is called."""
 
 Kind = Literal["prompt", "server", "unheard", "hopeless", "spent"]
 """prompt: about this prompt. server: about the server, or unknown. unheard: nobody answers. hopeless: no question has a
@@ -161,12 +173,19 @@ def _refused_key(document: object, told: str) -> str:
     """The key of the request that the server names as the one it does not take; empty where it names none."""
     error = document.get("error") if isinstance(document, Mapping) else None
     named = error.get("param") if isinstance(error, Mapping) else None
+    if TOO_LONG.search(told):
+        return ""
     if named in KEYS[2:]:
         return str(named)
-    if re.search(r"\bmax_completion_tokens\b", told) and re.search(r"\bmax_tokens\b", told):
-        return "max_tokens"
-    found = [key for key in KEYS[2:] if re.search(rf"\b{key}\b", told)]
-    return found[0] if found and re.search(REFUSES, told, re.IGNORECASE) else ""
+    if all(re.search(rf"\b{key}\b", told) for key in KEYS[:2]):
+        return "" if TOO_LARGE.search(told) else "max_tokens"
+    found = [key for key in KEYS[2:] if _is_named(key, told)]
+    return found[0] if found and REFUSES.search(told) else ""
+
+
+def _is_named(key: str, told: str) -> bool:
+    """Whether a message means the key by its name; an English word has to stand as a name does."""
+    return re.search(rf"{NAMING if key in WORDS else ''}\b{key}\b", told) is not None
 
 
 def told_wait_s(headers: Mapping[str, str]) -> float:

@@ -119,6 +119,16 @@ def test_timeouts_connections_and_bodies_without_end_are_worth_another_request()
     ("This model's maximum context length is 4096 tokens, max_tokens leaves at most 0", None, ""),
     ("The name of the candidate is missing", None, ""),
     ("bad value", "seed", "seed"),
+    ("temperature must be at most 1", None, "temperature"),
+    ("Unrecognized request argument supplied: seed", None, "seed"),
+    ("body -> seed: Extra inputs are not permitted", None, "seed"),
+    ("'max_tokens' or 'max_completion_tokens' is too large: 512. This model's maximum context length is 100 tokens "
+     "and your request has 90 input tokens", None, ""),
+    ("Send max_completion_tokens, max_tokens belongs to older models", None, "max_tokens"),
+    ("max_tokens is not supported: its value or that of max_completion_tokens is too large, at most 16", None, ""),
+    ("The prompt 'serve it at room temperature' is not allowed", None, ""),
+    ("The text about the seed bank is invalid", None, ""),
+    ("This model's maximum context length is 4096 tokens; unsupported with logprobs", "logprobs", ""),
 ])  # fmt: skip
 def test_the_key_that_a_server_does_not_take_is_found(message: str, param: str | None, key: str) -> None:
     assert status(400, {"error": {"message": message, "param": param}}).key == key

@@ -98,6 +98,23 @@ def test_a_text_whose_likelihood_a_content_filter_withholds_is_final() -> None:
         assert got[2].error == "the server's content filter withheld the answer"
 
 
+@pytest.mark.parametrize("message", [
+    "'max_tokens' or 'max_completion_tokens' is too large: 20. This model's maximum context length is 10 tokens",
+    "Text that speaks of food at room temperature is not allowed here",
+    "Text that speaks of seed is not allowed here",
+])  # fmt: skip
+@pytest.mark.parametrize("refused", [0, 3])
+def test_a_refusal_of_one_prompt_changes_nothing_for_the_others(message: str, refused: int) -> None:
+    document = refusal(message)
+    instead = lambda body, _: (400, document) if asked(body) == f"prompt {refused}" else None  # noqa: E731
+    with serving(instead=instead) as server:
+        backend = opened(server, max_parallel=1)
+        got = answers(backend, words(6))
+        assert [answer.final for answer in got] == [number == refused for number in range(6)]
+        assert backend.facts()["changed"] == [] and len(server.log.bodies) == 6
+        assert all({"max_tokens", "seed", "temperature"} <= set(body) for body in server.log.bodies)
+
+
 # ---------------------------------------------------------------- what is told of it
 
 KEY = "sk-" + "A1b2C3d4" * 6
