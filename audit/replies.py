@@ -108,7 +108,7 @@ def _said(prompt: Prompt, manner: Manner) -> dict[str, Any]:
 
 def most_used(body: Mapping[str, Any], limit: int) -> Use:
     """The most that a request can use: a token is at least one byte; each message has a few more."""
-    said = body.get("prompt") or "".join(turn["content"] for turn in body["messages"])
+    said = body["prompt"] if "prompt" in body else "".join(turn["content"] for turn in body["messages"])
     around = 16 * (1 + len(body.get("messages", ())))
     return Use(requests=1, input_tokens=len(said.encode()) + around, output_tokens=limit)
 

@@ -92,3 +92,10 @@ def test_use_is_read_where_it_is_told_and_bounded_where_it_is_not() -> None:
     assert read({"choices": [{"text": ""}]}).use is None
     most = most_used(request_body(ASKS, CHOOSE, 0, CHAT), 64)
     assert most.output_tokens == 64 and most.input_tokens >= len("Answer Yes or No.")
+
+
+def test_an_empty_text_has_a_bound_too() -> None:
+    empty = Prompt(messages=(Message(role="text", text=""),))
+    for mode in ("chat", "completions"):
+        body = request_body(empty, Question(kind="generate"), 0, Manner(mode=mode, model="m"))
+        assert 0 < most_used(body, 9).input_tokens <= 32 and most_used(body, 9).output_tokens == 9

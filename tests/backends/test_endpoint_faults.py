@@ -115,6 +115,12 @@ def test_a_refusal_of_one_prompt_changes_nothing_for_the_others(message: str, re
         assert all({"max_tokens", "seed", "temperature"} <= set(body) for body in server.log.bodies)
 
 
+@pytest.mark.parametrize("mode", ["chat", "completions"])
+def test_an_empty_text_is_asked_like_any_other(mode: str) -> None:
+    with serving(says=lambda body, _: "said") as server:
+        assert [answer.text for answer in answers(opened(server, mode=mode), ["", "one"])] == ["said"] * 2
+
+
 # ---------------------------------------------------------------- what is told of it
 
 KEY = "sk-" + "A1b2C3d4" * 6
