@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from audit.batching import Batch, Cut, Cuts, Executor
 from audit.errors import AuditError
+from audit.harmless import whole_characters
 from audit.journal import Entry, Journal, Key
 from audit.machine import now, stamp
 from audit.protocols import Backend, Replays, Streams
@@ -327,16 +328,19 @@ def _measured(entry: Entry, tokens: int) -> Entry:
 
 
 def _entry(answer: Answer, at: str) -> Entry:
-    """The answer as it is kept; scores that are no numbers, or nothing at all, are failures."""
+    """The answer as it is kept, in whole characters; scores that are no numbers, or nothing at all, are failures."""
     at, tokens = answer.answered_at or at, answer.tokens
     if answer.error is not None:
-        reason = answer.error or "failed without a reason"
+        reason = whole_characters(answer.error) or "failed without a reason"
         return Entry(error=reason, answered_at=at, tokens=tokens, final=answer.final)
     if answer.scores is None:
         missing = "no answer" if answer.text is None else ""
-        return Entry(text=answer.text or "", error=missing, answered_at=at, tokens=tokens)
+        return Entry(text=whole_characters(answer.text or ""), error=missing, answered_at=at, tokens=tokens)
+    named = {whole_characters(name): value for name, value in answer.scores.items()}
+    if len(named) < len(answer.scores):
+        return Entry(error="the model gave two scores under one name", answered_at=at, tokens=tokens)
     try:
-        scores = json.dumps(dict(answer.scores), ensure_ascii=False, allow_nan=False)
+        scores = json.dumps(named, ensure_ascii=False, allow_nan=False)
     except ValueError:
         return Entry(error="the model gave scores that are no finite numbers", answered_at=at, tokens=tokens)
     return Entry(scores=scores, answered_at=at, tokens=tokens)

@@ -27,6 +27,11 @@ def _escape(character: str) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
+def whole_characters(text: str) -> str:
+    """`text` as every file and encoding takes it: halves of a character joined, a half alone as U+FFFD."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def markdown(text: str, *, longest: int = 0) -> str:
     """`text` on one line as it would read if Markdown and HTML were nothing; cut after `longest` characters, if any."""
     line = " ".join(visible(text).split())

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from audit.account import Account, Line
+from audit.harmless import whole_characters
 from audit.limits import Ceiling, Use
 from audit.machine import now, stamp
 
@@ -117,7 +118,7 @@ class Ledger:
     def note_answer(self, model: str, fingerprint: str) -> None:
         """Count an answer and who gave it."""
         self.in_a_row = 0
-        self._note("answer", model, fingerprint, stamp(now()))
+        self._note("answer", whole_characters(model), whole_characters(fingerprint), stamp(now()))
 
     def note_failed(self) -> None:
         """Count a question that got no answer."""
@@ -204,7 +205,7 @@ class Ledger:
                 "than at the start: the model may have been changed meanwhile"
             )
         if self.stopped:
-            found.append(f"not everything was asked: {self.stopped}")
+            found.append(f"not everything was asked: {whole_characters(self.stopped)}")
         return found
 
     def facts(self, *, ceiling: Ceiling) -> Mapping[str, object]:
@@ -221,7 +222,7 @@ class Ledger:
             "output_tokens": self.used.output_tokens,
             "money": ceiling.cost(self.used),
             "changed": list(self.changed),
-            "stopped": self.stopped,
+            "stopped": whole_characters(self.stopped),
             "canaries": {
                 "asked": len(self.canaries_before),
                 "compared": len(set(self.canaries_before) & set(self.canaries_after)),

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from audit.errors import InputError, Problem
+from audit.harmless import whole_characters
 from audit.machine import stamp
 
 SUFFIXES = (".jsonl", ".ndjson", ".csv")
@@ -138,10 +139,7 @@ def _read_lines(recording: Recording, stream: BinaryIO) -> Iterator[Row]:
 
 def _whole(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """The values with half characters (an emoji that was cut in two) as U+FFFD, since no file could hold them."""
-    text = (
-        json.dumps(values, ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    )
-    found: Mapping[str, Any] = json.loads(text)
+    found: Mapping[str, Any] = json.loads(whole_characters(json.dumps(values, ensure_ascii=False)))
     return found
 
 

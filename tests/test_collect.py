@@ -315,6 +315,27 @@ def test_an_answer_without_content_is_a_failed_record(answer: Answer, error: str
     assert gather(table(["one", "two"]), Odd(), cache).reused == 0
 
 
+@pytest.mark.parametrize("answer, kept", [
+    (Answer(text="an emoji \ud83d"), ("an emoji \ufffd", "", "")),
+    (Answer(text="\ud83d\ude00 \ude00 \u00fc"), ("\U0001f600 \ufffd \u00fc", "", "")),
+    (Answer(error="refused: \udc80"), ("", "", "refused: \ufffd")),
+    (Answer(scores={"\ud83d\ude00": -1.0, "a": -2.0}), ("", '{"\U0001f600": -1.0, "a": -2.0}', "")),
+    (Answer(scores={chr(0xD83D): -1.0, chr(0xD83E): -2.0}), ("", "", "the model gave two scores under one name")),
+])  # fmt: skip
+def test_half_a_character_in_an_answer_is_one_that_can_be_kept(
+    answer: Answer, kept: tuple[str, str, str], cache: Path
+) -> None:
+    class Cut(Scripted):
+        def classify(self, prompts: Sequence[Prompt]) -> list[Answer]:
+            return [answer] * len(prompts)
+
+    got = gather(table(["one", "two"]), Cut(), cache)
+    assert got.responses[["text", "scores", "error"]].to_numpy().tolist() == [list(kept)] * 2
+    again = gather(table(["one", "two"]), Cut(), cache)
+    assert again.reused == (0 if kept[2] else 2)
+    assert again.responses["text"].tolist() == got.responses["text"].tolist()
+
+
 def test_an_error_that_a_person_must_mend_stops_the_run_and_keeps_what_was_answered(cache: Path) -> None:
     class Broken(Scripted):
         def classify(self, prompts: Sequence[Prompt]) -> list[Answer]:

@@ -147,6 +147,34 @@ def test_a_run_in_which_most_is_missing_decides_nothing(
     assert_totals_reconcile(place, server)
 
 
+def test_half_an_emoji_in_what_a_server_says_is_no_reason_to_lose_an_answer(
+    forks: Parent, server: Server, tmp_path: Path
+) -> None:
+    def refused_now_and_then(number: int) -> str:
+        server.behaviour.refuses = {"model": "no such text: \ud83d"} if number % 7 == 3 else {}
+        return ""
+
+    server.behaviour.says = lambda body, number: "Yes \ud83d" if "nurse" in asked(body) else "No \ud83d\ude00"
+    server.behaviour.fails, server.behaviour.fingerprint = refused_now_and_then, "fp \ud83d"
+    place = hosted(tmp_path, server, retries=0)
+    undisturbed(forks, place)
+    assert_totals_reconcile(place, server)
+    assert_whole(place)
+    responses = read_run(place.run).responses
+    assert set(responses["text"]) == {"Yes \ufffd", "No \U0001f600", ""}
+    assert set(responses["error"]) == {"", "the server answered 400: no such text: \ufffd"}
+    assert list(service(place)["fingerprints"]) == ["fp \ufffd"]
+
+
+def test_a_run_that_ends_with_half_an_emoji_says_so_in_a_sentence(
+    forks: Parent, server: Server, tmp_path: Path
+) -> None:
+    server.behaviour.refuses = {"model": "no such text: \ud83d"}
+    ended = hosted(tmp_path, server, retries=0).go(forks)
+    assert ended.code == 2 and ended.err.count("audit: ") == 1, ended.err
+    assert "refuses every question" in ended.err and "Traceback" not in ended.err
+
+
 JUDGED = (
     judged_suites.TEXT.replace("hf:judge", "judge.yaml")
     .replace("labelled: labelled.jsonl", "")
