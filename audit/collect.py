@@ -42,8 +42,9 @@ PROMPTS_AT_ONCE = 32
 class Collected:
     """Responses, one row a prompt and repeat, and where they came from.
 
-    `asked` and `reused` count distinct questions put to the model now and earlier; `failed` counts rows with an error.
-    `unanswered` counts questions to a server that failed for reasons of the world: asked again, they may be answered.
+    `asked` and `reused` count distinct questions put to the model now and earlier; what a budget or a server that broke
+    down left unasked is in neither. `failed` counts rows with an error. `unanswered` counts questions to a server that
+    failed for reasons of the world, or were left unasked: asked again, they may be answered.
     """
 
     responses: pd.DataFrame
@@ -62,17 +63,19 @@ class _Work:
     underway: UnderWay
     progress: Progress
     done: int = 0
+    asked: int = 0
     failures: dict[Key, Entry] = field(default_factory=dict)
 
     def tell(self) -> None:
         """Says how many answers there are."""
         self.progress("answers", self.done, len(self.wanted))
 
-    def keep(self, entries: Mapping[Key, Entry]) -> None:
-        """New answers into the journal, failures aside."""
+    def keep(self, entries: Mapping[Key, Entry], *, put: bool = True) -> None:
+        """New answers into the journal, failures aside; `put` where the model was asked for them."""
         self.journal.add({key: entry for key, entry in entries.items() if not entry.error})
         failures = {key: entry for key, entry in entries.items() if entry.error}
-        self.underway.failed(failures)
+        if put:
+            self.underway.failed(failures)
         self.failures |= failures
         self.done += len(entries)
         self.tell()
@@ -128,7 +131,7 @@ def collect(
         entry for entry in work.failures.values() if isinstance(backend, Streams) and not entry.final
     ]
     return Collected(
-        responses=responses, asked=missing, reused=reused, failed=failed, unanswered=len(open_again)
+        responses=responses, asked=work.asked, reused=reused, failed=failed, unanswered=len(open_again)
     )
 
 
@@ -186,6 +189,7 @@ def _ask(work: _Work, backend: Backend, question: Question, executor: Executor) 
         for number, (keys, prompts, tokens) in enumerate(_batches(work, cuts, question)):
             under_way[number] = keys, tokens
             work.underway.put(keys)
+            work.asked += len(keys)
             yield Batch(number=number, prompts=prompts, repeat=keys[0][1])
 
     with closing(_generator(executor.answers(batches(), question))) as coming:
@@ -296,14 +300,24 @@ def _stream(work: _Work, backend: Streams, question: Question) -> None:
     )
     is_open = bytearray(b"\1") * len(missing)
     left = len(missing)
-    asks = Asks(work.wanted, missing, lambda key: work.underway.put([key]))
+    is_put = bytearray(len(work.wanted))
+
+    def put(number: int) -> None:
+        if not is_put[number]:
+            is_put[number] = 1
+            work.underway.put([work.wanted.key(number)])
+
+    asks = Asks(work.wanted, missing, put)
     with closing(_generator(backend.stream(asks, question))) as answers:
         for number, answer in answers:
             if not (0 <= number < len(missing) and is_open[number]):
                 raise AuditError(f"the back end answered question {number} twice, or was never asked it")
             is_open[number] = 0
             left -= 1
-            work.keep({work.wanted.key(missing[number]): _entry(answer, stamp(now()))})
+            which, entry = missing[number], _entry(answer, stamp(now()))
+            is_put[which] |= not entry.error
+            work.keep({work.wanted.key(which): entry}, put=bool(is_put[which]))
+    work.asked = sum(is_put)
     if left:
         raise AuditError(f"the back end left {left} of {len(missing)} questions without an answer")
 

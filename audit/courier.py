@@ -119,7 +119,9 @@ class Courier:
                 else request_body(ask.prompt, question, ask.repeat, manner)
             )
             try:
-                answer = self._read(await self._sent(body, limit=body[manner.limit]), question, manner)
+                answer = self._read(
+                    await self._sent(body, limit=body[manner.limit], put=ask.put), question, manner
+                )
             except Exhausted as spent:
                 self.ledger.stopped = str(spent)
             except AuditError:
@@ -143,8 +145,8 @@ class Courier:
         manner = self.manner if by_tokens else replace(self.manner, alternatives=0)
         return replace(manner, temperature=0.0) if steady and manner.temperature is not None else manner
 
-    async def _sent(self, body: Mapping[str, Any], *, limit: int) -> Reply:
-        """The reply to one request, within pace and budget; what it used is settled however it ends."""
+    async def _sent(self, body: Mapping[str, Any], *, limit: int, put: Callable[[], None]) -> Reply:
+        """The reply to one request, `put` within pace and budget; what it used is settled however it ends."""
         import openai
 
         most = most_used(body, limit)
@@ -152,6 +154,7 @@ class Courier:
         expected, used = 0.0, NOTHING
         try:
             expected = await self._paced(most)
+            put()
             self.ledger.note_sent(reserved, most)
             used = most
             reply = read_reply(await self._posted(body))

@@ -11,7 +11,7 @@ Report and exports: `Section`, `Exporter`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -141,10 +141,11 @@ class Replays(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ask:
-    """One thing to ask: a prompt, and the number of the draw."""
+    """One thing to ask: a prompt, the number of the draw, and what is called right before it is sent, in any thread."""
 
     prompt: Prompt
     repeat: int = 0
+    put: Callable[[], None] = field(default=lambda: None, compare=False, repr=False)
 
 
 @runtime_checkable
@@ -152,7 +153,7 @@ class Streams(Protocol):
     """Asks many things at once and gives the answers as they come."""
 
     def stream(self, asks: Sequence[Ask], question: Question) -> Iterator[tuple[int, Answer]]:
-        """(Number of the ask, its answer), each ask once, in any order.
+        """(Number of the ask, its answer), each ask once, in any order; it counts as asked once its `put` was called.
 
         What cannot be answered, or is not asked any more, is an answer with an error. Closing the iterator cancels what
         is under way. InputError where nothing can be answered at all (a wrong key, a model that is not there).

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, overload
 
 import numpy as np
@@ -127,15 +128,12 @@ class Wanted:
 
 
 class Asks(Sequence[Ask]):
-    """Answers that are asked for as asks; each prompt is read when it is looked at, which `taken` is told once."""
+    """Answers that are asked for as asks; each prompt is read when it is looked at. `put` is told what is sent."""
 
-    def __init__(
-        self, wanted: Wanted, numbers: Sequence[int], taken: Callable[[Key], None] = lambda _: None
-    ) -> None:
+    def __init__(self, wanted: Wanted, numbers: Sequence[int], put: Callable[[int], None]) -> None:
         self._wanted = wanted
         self._numbers = numbers
-        self._taken = taken
-        self._told = bytearray(len(numbers))
+        self._put = put
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -146,13 +144,10 @@ class Asks(Sequence[Ask]):
     def __getitem__(self, index: slice) -> Asks: ...
     def __getitem__(self, index: int | slice) -> Ask | Asks:
         if isinstance(index, slice):
-            return Asks(self._wanted, self._numbers[index], self._taken)
+            return Asks(self._wanted, self._numbers[index], self._put)
         number = int(self._numbers[index])
-        key = self._wanted.key(number)
-        if not self._told[index]:
-            self._told[index] = 1
-            self._taken(key)
-        return Ask(prompt=self._wanted.read(number), repeat=key[1])
+        _, repeat = self._wanted.key(number)
+        return Ask(prompt=self._wanted.read(number), repeat=repeat, put=partial(self._put, number))
 
 
 def wanted_answers(prompts: pd.DataFrame, *, once: bool) -> Wanted:

@@ -24,6 +24,7 @@ from audit.errors import AuditError, InputError
 from audit.modelfile import open_model
 from audit.protocols import Ask
 from audit.records import PROMPTS, RESPONSES, Answer, Message, ModelIdentity, Prompt, Question
+from audit.underway import asked_again
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -511,6 +512,7 @@ class Streaming:
         try:
             for number in self.order(len(asks)):
                 ask = asks[number]
+                ask.put()
                 self.asked.append((ask.prompt.messages[0].text, ask.repeat))
                 yield number, Answer(text=f"{ask.prompt.messages[0].text} {ask.repeat}", tokens=7)
         finally:
@@ -528,6 +530,40 @@ def test_a_question_that_is_answered_twice_or_not_at_all_is_an_error(cache: Path
     for order in ([0, 0], [0], [0, 1, 2]):
         with pytest.raises((AuditError, IndexError)):
             gather(table(["one", "two"]), Streaming(order=lambda _, told=order: told), cache)
+
+
+@dataclass
+class Spent(Streaming):
+    """Puts what `order` says, as often as it says it, and answers none of it; the rest it is not allowed to put."""
+
+    killed: bool = False
+
+    def stream(self, asks: Sequence[Ask], question: Question) -> Iterator[tuple[int, Answer]]:
+        every = [asks[number] for number in range(len(asks))]
+        for number in self.order(len(asks)):
+            every[number].put()
+        if self.killed:
+            raise KeyboardInterrupt
+        yield from ((number, Answer(error="nothing came")) for number in range(len(asks)))
+
+
+def test_what_a_model_was_never_put_is_not_counted_as_asked(cache: Path) -> None:
+    kept, prompts = cache.with_name("run.sqlite"), table([str(n) for n in range(10)])
+    got = gather(prompts, Spent(order=lambda _: [1, 3, 3, 1, 4]), cache, kept=kept)
+    assert (got.asked, got.reused, got.failed, got.unanswered) == (3, 0, 10, 10)
+    assert asked_again(kept) == 0
+    assert gather(prompts, Spent(order=lambda _: []), cache, kept=kept).asked == 0
+
+
+def test_an_answer_that_a_kill_lost_counts_as_asked_again_when_it_is_put_again(cache: Path) -> None:
+    kept, prompts = cache.with_name("run.sqlite"), table([str(n) for n in range(10)])
+    with pytest.raises(KeyboardInterrupt):
+        gather(prompts, Spent(order=lambda _: [1, 3, 4], killed=True), cache, kept=kept)
+    for _ in range(2):  # a budget that is spent leaves them as they are
+        gather(prompts, Spent(order=lambda _: []), cache, kept=kept)
+        assert asked_again(kept) == 0
+    assert gather(prompts, Streaming(), cache, kept=kept).asked == 10
+    assert asked_again(kept) == 3
 
 
 def test_what_came_before_an_interrupt_is_kept_and_the_stream_is_closed(cache: Path) -> None:

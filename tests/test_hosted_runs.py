@@ -17,6 +17,7 @@ from judged_suites import TEXT as JUDGED
 from judged_suites import write_suite as write_judged
 from preloaded import Ended, Parent
 from small_suites import write_suite
+from whole_runs import counts
 
 from audit.runs import read_run
 
@@ -127,11 +128,33 @@ def test_a_budget_is_that_of_the_run_and_the_manifest_tells_the_totals_of_all_co
         first = audit_run(forks, tmp_path, server, WORDS + "budget: {requests: 40}\n")
         folder = folder_of(tmp_path / "out")
         assert first.code == 3 and len(server.log.bodies) == service_of(folder)["requests"] == 40
+        assert counts(folder)["asked"] == 40
         more = audit_run(forks, tmp_path, server, WORDS + "budget: {requests: 60}\n")
         assert more.code == 3, more.err
         told = service_of(folder)
         assert told["requests"] == told["answered"] == len(server.log.bodies) == 60
         assert told["commands"] == 2 and told["stopped"] == "the budget of 60 requests is spent"
+        assert (counts(folder)["asked"], counts(folder)["asked_again"]) == (20, 0)
+
+
+def test_what_waited_for_its_turn_when_a_run_was_killed_is_not_counted_as_asked_twice(
+    forks: Parent, tmp_path: Path
+) -> None:
+    with serving(says=yes) as server:
+        process = started(tmp_path, server, WORDS + "requests_per_minute: 240\n")
+        until = time.monotonic() + 120
+        while len(server.log.bodies) < 8:
+            assert process.poll() is None and time.monotonic() < until, process.communicate()
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        sent = len(server.log.bodies)
+        ended = audit_run(forks, tmp_path, server, WORDS)
+        assert ended.code == 0, ended.err
+        told = counts(folder_of(tmp_path / "out"))
+        assert told["asked"] == len(server.log.bodies) - sent > 30
+        twice = len(server.log.bodies) - len({json.dumps(body) for body in server.log.bodies})
+        assert 0 <= told["asked_again"] - twice <= 1  # one may have been noted and not yet sent
 
 
 def test_killed_with_everything_answered_the_next_command_still_tells_what_it_cost(

@@ -359,7 +359,7 @@ def test_a_budget_of_requests_ends_the_asking_and_the_rest_says_so(tmp_path: Pat
     kept = tmp_path / "answers.sqlite"
     with serving() as server:
         got = gather(opened(server, budget={"requests": 30}), words(100), kept)
-        assert len(server.log.bodies) == 30 and got.failed == 70
+        assert len(server.log.bodies) == got.asked == 30 and got.failed == got.unanswered == 70
         told = got.responses[got.responses["error"] != ""]["error"].unique().tolist()
         assert told == ["not asked: the budget of 30 requests is spent"]
         rest = gather(opened(server), words(100), kept)
