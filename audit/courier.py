@@ -82,13 +82,18 @@ class Courier:
     ) -> None:
         """`first` alone, then `one` of all numbers, many at once."""
         async with open_client(self.terms) as self._client:
-            if self.terms.canaries and not self.ledger.canaries_before:
-                self.ledger.note_canaries("before", await canaries(self._answer, self.terms.canaries))
+            if not self.ledger.canaries_before:
+                await self._sound("before")
             if first is not None:
                 await first()
             await side_by_side(one, numbers, most=self.terms.most_at_once)
-            if self.terms.canaries:
-                self.ledger.note_canaries("after", await canaries(self._answer, self.terms.canaries))
+            await self._sound("after")
+
+    async def _sound(self, when: str) -> None:
+        """Canaries, `before` all questions or `after` a round of them: any round may be the last of the command."""
+        if self.terms.canaries:
+            most = self.terms.most_at_once
+            self.ledger.note_canaries(when, await canaries(self._answer, self.terms.canaries, most=most))
 
     async def _check_echo(self) -> None:
         """InputError unless the server scores given texts, and scores them as it does the next token."""

@@ -133,7 +133,7 @@ class Ledger:
         self._note("manner", what, fields)
 
     def note_canaries(self, when: str, answers: Mapping[str, str]) -> None:
-        """Keep the answers to canary prompts, `before` or `after` all others."""
+        """Keep the answers to canary prompts, `before` all others or `after` a round of them."""
         self._note("canaries", when, dict(answers))
 
     def _note(self, *line: Any) -> None:
@@ -165,11 +165,19 @@ class Ledger:
             case ["canaries", "before", dict(answers)]:
                 self.canaries_before = answers
             case ["canaries", "after", dict(answers)]:
-                self.canaries_after = answers
+                self.canaries_after = self._later(answers)
             case ["all", dict(state)]:
                 self._restore(state)
             case _:
                 raise ValueError(line)
+
+    def _later(self, answers: Mapping[str, str]) -> Mapping[str, str]:
+        """The answers to canary prompts after the newest round of questions; other words than at the start stay."""
+        moved = self.moved()
+        return {
+            **self.canaries_after,
+            **{prompt: answers[prompt] for prompt in answers if prompt not in moved},
+        }
 
     def _summary(self) -> list[Line]:
         """Lines that say what this ledger holds."""
@@ -188,7 +196,7 @@ class Ledger:
     # ------------------------------------------------------------ what a reader is told
 
     def moved(self) -> list[str]:
-        """The canary prompts that were answered in other words at the end than at the start."""
+        """The canary prompts that were answered in other words after a round of questions than at the start."""
         before, after = self.canaries_before, self.canaries_after
         return [prompt for prompt in before if prompt in after and before[prompt] != after[prompt]]
 
@@ -201,8 +209,8 @@ class Ledger:
             found.append(f"the server named {len(self.fingerprints)} fingerprints of its system")
         if moved := self.moved():
             found.append(
-                f"{len(moved)} of {len(self.canaries_after)} canary prompts were answered in other words at the end "
-                "than at the start: the model may have been changed meanwhile"
+                f"{len(moved)} of {len(self.canaries_after)} canary prompts were answered in other words after a "
+                "round of questions than at the start: the model may have been changed meanwhile"
             )
         if self.stopped:
             found.append(f"not everything was asked: {whole_characters(self.stopped)}")

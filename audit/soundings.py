@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Protocol
 
 from audit.echoes import CHECKED, disagreement, longer
+from audit.flight import side_by_side
 from audit.protocols import Ask
 from audit.records import Answer, Message, Prompt, Question
 
@@ -36,15 +36,18 @@ class Answers(Protocol):
         ...
 
 
-async def canaries(answer: Answers, number: int) -> Mapping[str, str]:
-    """Answer by prompt at temperature 0, of those that were answered."""
-    asks = [_bare(text) for text in CANARIES[:number]]
-    answers = await asyncio.gather(*(answer(ask, CANARY, steady=True) for ask in asks))
-    return {
-        ask.prompt.messages[0].text: each.text
-        for ask, each in zip(asks, answers, strict=True)
-        if each.text is not None
-    }
+async def canaries(answer: Answers, number: int, *, most: int) -> Mapping[str, str]:
+    """Answer by prompt at temperature 0, of those that were answered; `most` are asked at once."""
+    texts = CANARIES[:number]
+    found: dict[str, str] = {}
+
+    async def one(place: int) -> None:
+        said = await answer(_bare(texts[place]), CANARY, steady=True)
+        if said.text is not None:
+            found[texts[place]] = said.text
+
+    await side_by_side(one, iter(range(len(texts))), most=min(most, len(texts)))
+    return found
 
 
 async def echo_problem(answer: Answers) -> str:

@@ -419,6 +419,41 @@ def test_canaries_are_asked_at_both_ends_and_tell_a_model_that_was_changed() -> 
         assert "may have been changed" in backend.facts()["warnings"][0]
 
 
+def test_canaries_are_asked_after_every_round_of_questions_and_a_warning_stays() -> None:
+    def says(body: dict[str, Any], number: int) -> str:
+        return "another model" if 6 <= number < 10 else f"as ever: {asked(body)}"
+
+    with serving(says=says) as server:
+        backend = opened(server, canaries=4, max_parallel=4)
+        for _ in range(3):
+            answers(backend, words(2))
+        assert len(server.log.bodies) == 4 + 3 * (2 + 4)
+        assert len(backend.facts()["canaries"]["moved"]) == 4
+        assert "4 of 4 canary prompts were answered in other words" in backend.facts()["warnings"][0]
+
+
+@pytest.mark.parametrize("left", [0, 2])
+def test_canaries_for_which_no_budget_is_left_erase_no_warning(left: int) -> None:
+    def says(body: dict[str, Any], number: int) -> str:
+        return "another model" if 6 <= number < 10 else f"as ever: {asked(body)}"
+
+    with serving(says=says) as server:
+        backend = opened(server, canaries=4, max_parallel=4, budget={"requests": 12 + left})
+        for _ in range(2):
+            answers(backend, words(2))
+        assert len(server.log.bodies) == 12 + left
+        told = backend.facts()["canaries"]
+        assert (told["asked"], told["compared"], len(told["moved"])) == (4, 4, 4)
+
+
+def test_canaries_wait_for_one_another_as_questions_do() -> None:
+    with serving(latency_s=0.3) as server:
+        backend = opened(server, canaries=8, max_parallel=1, timeout_s=2.0, retries=0)
+        answers(backend, words(1))
+        assert len(server.log.bodies) == 17
+        assert backend.facts()["canaries"] == {"asked": 8, "compared": 8, "moved": []}
+
+
 def test_the_key_comes_from_the_environment_and_is_written_nowhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
