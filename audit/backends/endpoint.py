@@ -99,7 +99,7 @@ class Endpoint(Document):
     budget: Budget = Budget()
     """The most that a run may use, however often it is gone on with."""
     canaries: Annotated[Whole, Field(ge=0, le=len(CANARIES))] = 0
-    """Fixed prompts that are asked at the start and at the end, to see whether the model was changed meanwhile."""
+    """Fixed prompts, asked at the start and after every round of questions, that show whether the model was changed."""
     key: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
     """Name of the environment variable that holds the key, never the key itself."""
 
