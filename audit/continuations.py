@@ -64,14 +64,16 @@ def option_rows(prompt: Sequence[int], joint: Sequence[Sequence[int]]) -> Option
 
 def _onward(joint: Sequence[Sequence[int]], rows: Sequence[tuple[int, ...]]) -> Iterator[Need]:
     """For each option that others begin with, their next tokens, all of them read from one row."""
+    lengths = sorted({len(ids) for ids in joint})
+    longer: dict[tuple[int, ...], set[int]] = {tuple(ids): set() for ids in joint}
+    for ids in joint:
+        for length in lengths:
+            if length < len(ids) and (begun := longer.get(tuple(ids[:length]))) is not None:
+                begun.add(ids[length])
     for option, ids in enumerate(map(tuple, joint)):
-        longer = {
-            other[len(ids)] for other in joint if len(other) > len(ids) and tuple(other[: len(ids)]) == ids
-        }
-        row = next((number for number, row in enumerate(rows) if row[: len(ids)] == ids), 0)
-        yield from (
-            Need(row=row, position=len(ids) - 1, token=token, option=option) for token in sorted(longer)
-        )
+        if tokens := sorted(longer[ids]):
+            row = next(number for number, row in enumerate(rows) if row[: len(ids)] == ids)
+            yield from (Need(row=row, position=len(ids) - 1, token=token, option=option) for token in tokens)
 
 
 def _common(one: Sequence[int], other: Sequence[int]) -> int:
