@@ -119,12 +119,9 @@ class Question:
     @property
     def id(self) -> str:
         """Content id: answers to another question, or of options that were not told apart as now, are never reused."""
-        words = self.options or (("1", "10") if self.kind == "rate" and self.high >= 10 else ())
-        ended = (
-            ["ended"]
-            if any(one != other and other.startswith(one) for one in words for other in words)
-            else []
-        )
+        scale = ("1", "10") if self.kind == "rate" and max(self.high, -self.low) >= 10 else ()
+        words = self.options or scale
+        ended = ["ended"] * any(a != b and b.startswith(a) for a in words for b in words)
         return content_id(
             "question", self.kind, list(self.options), self.low, self.high, self.max_tokens, *ended
         )

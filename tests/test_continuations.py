@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from math import exp, fsum, isfinite, log
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.continuations import ROUNDING, ended, option_rows
+from audit.records import Question, content_id
 
 IDS = st.lists(st.integers(0, 4), min_size=1, max_size=6)
 
@@ -79,3 +81,17 @@ def test_the_needs_of_an_option_spell_it_out_after_its_own_beginning(
             before = plan.rows[need.row][: need.position + 1]
             assert (*before, need.token) == tuple(joint[number][: need.position + 2])
     assert not any(a != b and b[: len(a)] == a for a in plan.rows for b in plan.rows)
+
+
+@pytest.mark.parametrize(("asked", "other"), [
+    ({"kind": "rate", "low": 1, "high": 10}, True), ({"kind": "rate", "low": -10, "high": 0}, True),
+    ({"kind": "rate", "low": 1, "high": 5}, False), ({"kind": "choose", "options": (" Yes", " No")}, False),
+    ({"kind": "choose", "options": (" No", " Not sure")}, True), ({"kind": "generate"}, False),
+])  # fmt: skip
+def test_questions_with_options_that_begin_others_have_ids_of_their_own(
+    asked: dict[str, Any], other: bool
+) -> None:
+    """Their answers of earlier versions gave the shorter option the share of the longer."""
+    question = Question(**asked)
+    parts = [question.kind, list(question.options), question.low, question.high, question.max_tokens]
+    assert (question.id != content_id("question", *parts)) is other
